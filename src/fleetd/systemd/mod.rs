@@ -1,0 +1,151 @@
+//! The one door to systemd: a small trait in fleet's verbs, the real thing behind it over D-Bus,
+//! and a twin in memory that obeys the same laws.
+//!
+//! This room knows unit names, file contents and systemd. It must not know the cluster, leases,
+//! launches or why a unit should run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::model::SystemdState;
+use crate::unitfile::{UnitFile, UnitHash, UnitName};
+
+/// What this machine's systemd and fleet's unit folder say of one unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The hash of the file that is linked, if one is.
+    pub linked: Option<UnitHash>,
+    /// systemd's own words: load, active and sub state.
+    pub state: SystemdState,
+    /// Whether a job for the unit is queued or running in systemd.
+    pub job_pending: bool,
+    /// How the last run ended, in systemd's word (`success`, `exit-code`, `signal`, `timeout` …);
+    /// `None` for units that have no such property or that systemd does not know.
+    pub result: Option<String>,
+    /// The exit status of the main process when `result` is `exit-code`.
+    pub exit_status: Option<i32>,
+}
+
+/// How a job ended, in systemd's words (systemd's `org.freedesktop.systemd1`, `JobRemoved`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobResult {
+    /// It did what it was asked.
+    Done,
+    /// The unit failed.
+    Failed,
+    /// It took too long.
+    Timeout,
+    /// Cancelled, or replaced by a newer job.
+    Canceled,
+    /// A unit it required did not start.
+    Dependency,
+    /// Nothing to do (for example an unmet condition).
+    Skipped,
+}
+
+impl fmt::Display for JobResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            JobResult::Done => "done",
+            JobResult::Failed => "failed",
+            JobResult::Timeout => "timeout",
+            JobResult::Canceled => "canceled",
+            JobResult::Dependency => "dependency",
+            JobResult::Skipped => "skipped",
+        })
+    }
+}
+
+/// Something happened to units fleet has linked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// Look at this unit again.
+    Changed(UnitName),
+    /// A job of this unit ended.
+    JobEnded(UnitName, JobResult),
+    /// Contact with systemd was lost and is back, or systemd reloaded: look at everything again.
+    LookAgain,
+}
+
+/// Why systemd or the unit folder did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemdError {
+    /// systemd does not answer on D-Bus.
+    #[error("{operation}: systemd cannot be reached over D-Bus")]
+    Unreachable {
+        /// What was asked, with the unit.
+        operation: String,
+        /// What the D-Bus library said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// systemd answered with an error.
+    #[error("{operation}: systemd refused: {message}")]
+    Refused {
+        /// What was asked, with the unit.
+        operation: String,
+        /// The name of the D-Bus error.
+        name: String,
+        /// systemd's words.
+        message: String,
+    },
+    /// The unit folder could not be read or written.
+    #[error("{operation} {path}")]
+    Folder {
+        /// What was tried ("write", "remove" …).
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// systemd on this machine, in fleet's verbs.
+///
+/// Units are handled in batches, since systemd's `Reload` costs the same for one unit as for a
+/// thousand. In a batch one unit's failure stays with that unit.
+#[async_trait]
+pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
+    /// Every unit whose file is in fleet's folder, and what systemd says of it now.
+    async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError>;
+
+    /// The same for one unit; `linked` is `None` and the load state `not-found` when fleet has no
+    /// file of that name.
+    async fn observe_one(&self, name: &UnitName) -> Result<Status, SystemdError>;
+
+    /// Writes the files, links them as runtime units and enables those with an `[Install]`
+    /// section. Afterwards systemd starts them from these files and no older ones: one `Reload` for
+    /// the batch where systemd has an older file loaded, none for files it has never seen.
+    async fn link(
+        &self,
+        files: &[(UnitName, UnitFile)],
+    ) -> Vec<(UnitName, Result<(), SystemdError>)>;
+
+    /// Disables and unlinks the units and removes their files. A unit that systemd no longer knows
+    /// is a success.
+    async fn unlink(&self, names: &[UnitName]) -> Vec<(UnitName, Result<(), SystemdError>)>;
+
+    /// Queues a start and returns when systemd has accepted it; how it ends comes as a
+    /// [`Signal::JobEnded`]. Starting a running unit changes nothing.
+    async fn start(&self, name: &UnitName) -> Result<(), SystemdError>;
+
+    /// Queues a stop, and a start after it; like [`UnitManager::start`].
+    async fn restart(&self, name: &UnitName) -> Result<(), SystemdError>;
+
+    /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success.
+    async fn stop(&self, name: &UnitName) -> Result<(), SystemdError>;
+
+    /// Forgets that a unit failed, so that it can be unloaded. A unit that is not loaded, or did
+    /// not fail, is a success.
+    async fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError>;
+
+    /// Signals about fleet's units from now on. Only the last subscriber gets them. The stream
+    /// ends only when the manager is dropped.
+    async fn signals(&self) -> Result<mpsc::UnboundedReceiver<Signal>, SystemdError>;
+}

@@ -1,0 +1,1 @@
+//! The nouns both programs share. Pure; knows `unitfile` only.
