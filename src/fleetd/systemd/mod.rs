@@ -30,6 +30,10 @@ pub struct Status {
     pub exit_status: Option<i32>,
 }
 
+/// systemd's number for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u32);
+
 /// How a job ended, in systemd's words (systemd's `org.freedesktop.systemd1`, `JobRemoved`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobResult {
@@ -45,6 +49,15 @@ pub enum JobResult {
     Dependency,
     /// Nothing to do (for example an unmet condition).
     Skipped,
+}
+
+impl JobResult {
+    /// Reads systemd's word. `None`: one that this version does not know.
+    pub fn parse(word: &str) -> Option<JobResult> {
+        use JobResult::{Canceled, Dependency, Done, Failed, Skipped, Timeout};
+        let all = [Done, Failed, Timeout, Canceled, Dependency, Skipped];
+        all.into_iter().find(|result| result.to_string() == word)
+    }
 }
 
 impl fmt::Display for JobResult {
@@ -65,8 +78,15 @@ impl fmt::Display for JobResult {
 pub enum Signal {
     /// Look at this unit again.
     Changed(UnitName),
-    /// A job of this unit ended.
-    JobEnded(UnitName, JobResult),
+    /// A job of a unit ended.
+    JobEnded {
+        /// The unit.
+        unit: UnitName,
+        /// The job, as [`UnitManager::start`] and its like named it.
+        job: JobId,
+        /// How.
+        result: JobResult,
+    },
     /// Contact with systemd was lost and is back, or systemd reloaded: look at everything again.
     LookAgain,
 }
@@ -119,6 +139,9 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
     /// file of that name.
     async fn observe_one(&self, name: &UnitName) -> Result<Status, SystemdError>;
 
+    /// Every file in fleet's folder.
+    async fn files(&self) -> Result<BTreeMap<UnitName, UnitFile>, SystemdError>;
+
     /// Writes the files, links them as runtime units and enables those with an `[Install]`
     /// section. Afterwards systemd starts them from these files and no older ones: one `Reload` for
     /// the batch where systemd has an older file loaded, none for files it has never seen.
@@ -127,23 +150,19 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
         files: &[(UnitName, UnitFile)],
     ) -> Vec<(UnitName, Result<(), SystemdError>)>;
 
-    /// Disables and unlinks the units and removes their files. A unit that systemd no longer knows
-    /// is a success.
+    /// Disables and unlinks the units, removes their files, and has systemd forget that they failed.
+    /// A unit that systemd no longer knows is a success.
     async fn unlink(&self, names: &[UnitName]) -> Vec<(UnitName, Result<(), SystemdError>)>;
 
     /// Queues a start and returns when systemd has accepted it; how it ends comes as a
     /// [`Signal::JobEnded`]. Starting a running unit changes nothing.
-    async fn start(&self, name: &UnitName) -> Result<(), SystemdError>;
+    async fn start(&self, name: &UnitName) -> Result<JobId, SystemdError>;
 
     /// Queues a stop, and a start after it; like [`UnitManager::start`].
-    async fn restart(&self, name: &UnitName) -> Result<(), SystemdError>;
+    async fn restart(&self, name: &UnitName) -> Result<JobId, SystemdError>;
 
     /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success.
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError>;
-
-    /// Forgets that a unit failed, so that it can be unloaded. A unit that is not loaded, or did
-    /// not fail, is a success.
-    async fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError>;
 
     /// Signals about fleet's units from now on. Only the last subscriber gets them. The stream
     /// ends only when the manager is dropped.
