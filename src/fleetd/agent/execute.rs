@@ -2,13 +2,13 @@
 //! unit whose step fails is left alone for a while; its neighbours go on.
 
 use std::error::Error;
-use std::fmt::Display;
 
 use futures_util::{StreamExt, stream};
 
 use super::diff::{Ask, Hold, KnownFile, Launched};
 use super::task::{Action, Task};
 use super::{Agent, AgentError, HOLD_BACK, Wake};
+use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{Revision, UnitRecord, Won};
 use crate::fleetd::systemd::{JobId, JobResult, SystemdError};
 use crate::model::relations;
@@ -45,8 +45,13 @@ impl Agent {
 
     async fn stop(&mut self, names: Vec<UnitName>) {
         let units = &self.units;
-        let calls = names.into_iter().map(|name| async move { (units.stop(&name).await, name) });
-        let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
+        let calls = names
+            .into_iter()
+            .map(|name| async move { (units.stop(&name).await, name) });
+        let done: Vec<_> = stream::iter(calls)
+            .buffer_unordered(CALLS_AT_ONCE)
+            .collect()
+            .await;
         for (stopped, name) in done {
             match stopped {
                 Ok(()) => self.asked(&name, Ask::Stop),
@@ -75,7 +80,9 @@ impl Agent {
     }
 
     async fn release(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
-        self.registry.release(&self.settings.machine, &names).await?;
+        self.registry
+            .release(&self.settings.machine, &names)
+            .await?;
         for name in names {
             if let Some(here) = self.observed.get_mut(&name) {
                 here.hold = Hold::Free;
@@ -95,12 +102,27 @@ impl Agent {
     }
 
     pub(super) async fn win(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
-        let Some(lease) = self.membership.lease() else { return Ok(()) };
-        for won in self.registry.win(&self.settings.machine, lease, &names).await? {
-            let Won { name, holder, unit, revision } = won;
+        let Some(lease) = self.membership.lease() else {
+            return Ok(());
+        };
+        for won in self
+            .registry
+            .win(&self.settings.machine, lease, &names)
+            .await?
+        {
+            let Won {
+                name,
+                holder,
+                unit,
+                revision,
+            } = won;
             let ours = holder.as_ref() == Some(&self.settings.machine);
             let here = self.observed.entry(name.clone()).or_default();
-            here.hold = if ours { Hold::Ours } else { Hold::Theirs(holder) };
+            here.hold = if ours {
+                Hold::Ours
+            } else {
+                Hold::Theirs(holder)
+            };
             if !ours {
                 self.await_release(name.clone(), revision);
             }
@@ -132,20 +154,27 @@ impl Agent {
     /// Takes note of a unit's file, as read for what is scheduled now.
     fn know(&mut self, name: UnitName, unit: Option<UnitRecord>) {
         let read_for = self.schedule.read().units.get(&name).cloned();
-        let (Some(read_for), Some(here)) = (read_for, self.observed.get_mut(&name)) else { return };
+        let (Some(read_for), Some(here)) = (read_for, self.observed.get_mut(&name)) else {
+            return;
+        };
         let file = unit.and_then(|unit| UnitFile::parse(&unit.contents).ok());
         here.file = Some(KnownFile {
             read_for,
             hash: file.as_ref().map(UnitFile::hash),
-            relations: file.as_ref().map(|file| relations(&name, file)).unwrap_or_default(),
+            relations: file
+                .as_ref()
+                .map(|file| relations(&name, file))
+                .unwrap_or_default(),
             file,
         });
     }
 
     async fn link(&mut self, names: Vec<UnitName>) {
         let file = |name: &UnitName| self.observed.get(name)?.file.as_ref()?.file.clone();
-        let files: Vec<_> =
-            names.into_iter().filter_map(|name| Some((name.clone(), file(&name)?))).collect();
+        let files: Vec<_> = names
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), file(&name)?)))
+            .collect();
         for (name, linked) in self.units.link(&files).await {
             if let Some(here) = self.observed.get_mut(&name) {
                 here.broken = linked.is_err();
@@ -169,13 +198,18 @@ impl Agent {
             };
             (task, called)
         });
-        let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
+        let done: Vec<_> = stream::iter(calls)
+            .buffer_unordered(CALLS_AT_ONCE)
+            .collect()
+            .await;
         for (task, called) in done {
-            let (Action::Start(launch) | Action::Restart(launch)) = task.action else { continue };
+            let (Action::Start(launch) | Action::Restart(launch)) = task.action else {
+                continue;
+            };
             match called {
                 Ok(job) => self.launched(&task.unit, launch, job),
                 Err(error @ SystemdError::Refused { .. }) => {
-                    tracing::error!(unit = %task.unit, error = &error as &dyn Error, "start");
+                    tracing::error!(unit = %task.unit, error = %chain(&error), "start");
                     self.launch_refused(&task.unit, &error);
                 }
                 Err(error) => self.hold_back(&task.unit, "start", &error),
@@ -185,7 +219,12 @@ impl Agent {
 
     fn launched(&mut self, name: &UnitName, launch: u64, job: JobId) {
         if let Some(here) = self.observed.get_mut(name) {
-            here.launched = Some(Launched { launch, job: Some(job), result: None, message: None });
+            here.launched = Some(Launched {
+                launch,
+                job: Some(job),
+                result: None,
+                message: None,
+            });
         }
         self.note_launch(name);
         self.asked(name, Ask::Start);
@@ -193,14 +232,14 @@ impl Agent {
     }
 
     /// A start that systemd will not do is a start that failed; it is not asked again and again.
-    fn launch_refused(&mut self, name: &UnitName, why: &impl Display) {
+    fn launch_refused(&mut self, name: &UnitName, why: &SystemdError) {
         let wanted = self.schedule.read().units.get(name).cloned();
         if let (Some(wanted), Some(here)) = (wanted, self.observed.get_mut(name)) {
             here.launched = Some(Launched {
                 launch: wanted.launch,
                 job: None,
                 result: Some(JobResult::Failed),
-                message: Some(why.to_string()),
+                message: Some(chain(why).to_string()),
             });
             self.note_launch(name);
         }
@@ -208,7 +247,7 @@ impl Agent {
 
     /// Leaves a unit alone for a while.
     fn hold_back(&mut self, name: &UnitName, step: &str, error: &dyn Error) {
-        tracing::error!(unit = %name, error, "cannot {step}; trying again in {HOLD_BACK:?}");
+        tracing::error!(unit = %name, error = %chain(error), "cannot {step}; trying again in {HOLD_BACK:?}");
         if let Some(here) = self.observed.get_mut(name) {
             here.held_back = true;
         }

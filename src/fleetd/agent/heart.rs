@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{LeaseId, Registry, StoreError};
 
 /// A beating heart. Dropping it stops it; the lease then lapses by itself.
@@ -57,7 +58,7 @@ async fn beat(registry: &Registry, lease: LeaseId, ttl: Duration) {
             }
             Err(StoreError::LeaseGone { .. }) => return,
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "heartbeat");
+                tracing::debug!(error = %chain(&error), "heartbeat");
                 backoff.next()
             }
         };

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::diff::Hold;
 use super::heart::Heart;
 use super::{Agent, AgentError, Wake};
+use crate::fleetd::chain::chain;
 use crate::fleetd::durable;
 use crate::fleetd::registry::{LeaseId, Present, Revision, StoreError};
 use crate::model::Requirements;
@@ -94,7 +95,9 @@ impl Membership {
     pub async fn lost(&self) {
         match self {
             Membership::Out | Membership::Behind => std::future::pending().await,
-            Membership::Settling(session, _) | Membership::In(session, _) => session.heart.lost().await,
+            Membership::Settling(session, _) | Membership::In(session, _) => {
+                session.heart.lost().await
+            }
         }
     }
 }
@@ -117,7 +120,10 @@ impl Agent {
 
     /// What stands between a settling machine and the cluster.
     fn contested(&self, globals: &BTreeSet<UnitName>) -> Contested {
-        let here = self.observed.iter().filter(|(_, here)| here.status.is_some());
+        let here = self
+            .observed
+            .iter()
+            .filter(|(_, here)| here.status.is_some());
         let exclusive: Vec<_> = here.filter(|(name, _)| !globals.contains(*name)).collect();
         let free = exclusive.iter().filter(|(_, here)| here.hold == Hold::Free);
         let free: Vec<UnitName> = free.map(|(name, _)| (*name).clone()).collect();
@@ -158,7 +164,9 @@ impl Agent {
     }
 
     async fn resume(&mut self, present: Present) -> Result<(), AgentError> {
-        let Some(lease) = present.lease else { return self.begin().await };
+        let Some(lease) = present.lease else {
+            return self.begin().await;
+        };
         match self.registry.keep_alive(lease).await {
             Ok(()) => {}
             // It ended between our looking and our asking: look again.
@@ -167,7 +175,9 @@ impl Agent {
         }
         let (machine, record) = (&self.settings.machine, &self.settings.record);
         if present.record != *record {
-            self.registry.update_machine(machine, present.created, record, lease).await?;
+            self.registry
+                .update_machine(machine, present.created, record, lease)
+                .await?;
         }
         for name in self.registry.held(lease).await? {
             self.observed.entry(name).or_default().hold = Hold::Ours;
@@ -179,7 +189,9 @@ impl Agent {
     }
 
     async fn join(&mut self) -> Result<(), AgentError> {
-        let Membership::Settling(session, _) = &self.membership else { return Ok(()) };
+        let Membership::Settling(session, _) = &self.membership else {
+            return Ok(());
+        };
         let (machine, record) = (&self.settings.machine, &self.settings.record);
         let joined = self.registry.join(machine, record, session.lease).await?;
         let membership = std::mem::replace(&mut self.membership, Membership::Out);
@@ -231,7 +243,7 @@ impl Agent {
         if let Some(life) = self.membership.life()
             && let Err(error) = self.registry.leave(&self.settings.machine, life).await
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot say good-bye");
+            tracing::warn!(error = %chain(&error), "cannot say good-bye");
         }
     }
 
@@ -240,7 +252,7 @@ impl Agent {
         if let Some(lease) = self.membership.lease()
             && let Err(error) = self.registry.revoke(lease).await
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the session lapses by itself");
+            tracing::warn!(error = %chain(&error), "the session lapses by itself");
         }
         let path = self.settings.run_folder.join("session");
         if let Err(error) = std::fs::remove_file(&path) {
@@ -269,7 +281,9 @@ fn read_or_make(path: &Path) -> io::Result<Uuid> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let token = Token { session: Uuid::new_v4() };
+    let token = Token {
+        session: Uuid::new_v4(),
+    };
     durable::write(path, &serde_json::to_vec(&token)?)?;
     Ok(token.session)
 }

@@ -21,14 +21,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 pub use diff::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, diff};
 pub use member::Standing;
 pub use task::{Action, Reason, Task};
 
 use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{MachineRecord, Mirror, Registry, StoreError, schedule_of};
 use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
 use crate::model::MachineId;
@@ -143,7 +142,11 @@ impl Agent {
             dirty: Dirty::all(),
             signals,
             waits: JoinSet::new(),
-            publisher: Publisher::start(registry.clone(), settings.machine.clone(), settings.ttl / 6),
+            publisher: Publisher::start(
+                registry.clone(),
+                settings.machine.clone(),
+                settings.ttl / 6,
+            ),
             leaving: false,
             launches,
             settings,
@@ -171,7 +174,7 @@ impl Agent {
                     None
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "agent: trying again");
+                    tracing::warn!(error = %chain(&error), "agent: trying again");
                     Some(Instant::now() + backoff.next())
                 }
             };
@@ -253,7 +256,7 @@ impl Agent {
     async fn empty(&mut self) {
         loop {
             if let Err(error) = self.pass().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "while leaving");
+                tracing::warn!(error = %chain(&error), "while leaving");
             }
             if self.observed.values().all(|here| here.status.is_none()) {
                 return;

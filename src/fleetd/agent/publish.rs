@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::diff::Here;
 use super::Agent;
+use super::diff::Here;
 use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{LeaseId, Registry, StateRecord, StoreError};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -78,10 +79,18 @@ impl Shared {
 
 impl State {
     fn reports(&self) -> Vec<Report> {
-        let changed = self.current.iter().filter(|(name, is)| self.reported.get(*name) != Some(is));
-        let gone = self.reported.keys().filter(|name| !self.current.contains_key(*name));
+        let changed = self
+            .current
+            .iter()
+            .filter(|(name, is)| self.reported.get(*name) != Some(is));
+        let gone = self
+            .reported
+            .keys()
+            .filter(|name| !self.current.contains_key(*name));
         let changed = changed.map(|(name, is)| (name.clone(), Some(is.clone())));
-        changed.chain(gone.map(|name| (name.clone(), None))).collect()
+        changed
+            .chain(gone.map(|name| (name.clone(), None)))
+            .collect()
     }
 
     fn note(&mut self, reports: Vec<Report>) {
@@ -94,12 +103,7 @@ impl State {
     }
 }
 
-async fn publish(
-    shared: Arc<Shared>,
-    registry: Registry,
-    machine: MachineId,
-    retry_max: Duration,
-) {
+async fn publish(shared: Arc<Shared>, registry: Registry, machine: MachineId, retry_max: Duration) {
     let mut backoff = Backoff::up_to(retry_max);
     loop {
         let (lease, reports) = {
@@ -121,7 +125,7 @@ async fn publish(
             // The agent will notice too, and come back with another lease.
             Err(StoreError::LeaseGone { .. }) => shared.wake.notified().await,
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "reporting states");
+                tracing::debug!(error = %chain(&error), "reporting states");
                 tokio::time::sleep(backoff.next()).await;
             }
         }
@@ -132,9 +136,10 @@ impl Agent {
     /// Hands the publisher what is true now.
     pub(super) fn report(&self) {
         let lease = self.membership.life().and(self.membership.lease());
-        let records = self.observed.iter().filter_map(|(name, here)| {
-            Some((name.clone(), record(here)?))
-        });
+        let records = self
+            .observed
+            .iter()
+            .filter_map(|(name, here)| Some((name.clone(), record(here)?)));
         self.publisher.update(lease, records.collect());
     }
 }
@@ -149,7 +154,9 @@ fn record(here: &Here) -> Option<StateRecord> {
         active: status.state.active.clone(),
         sub: status.state.sub.clone(),
         launch: launched.map(|launched| launched.launch),
-        job: launched.and_then(|launched| launched.result).map(|result| result.to_string()),
+        job: launched
+            .and_then(|launched| launched.result)
+            .map(|result| result.to_string()),
         result: status.result.clone(),
         exit_status: status.exit_status,
         message: launched.and_then(|launched| launched.message.clone()),

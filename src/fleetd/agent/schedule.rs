@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{Assignment, Event, Key, KeyValue, Range, Revision, View, decode};
 use crate::unitfile::UnitName;
 
@@ -50,7 +51,7 @@ impl View for MySchedule {
 fn read<T: serde::de::DeserializeOwned>(entry: &KeyValue) -> Option<T> {
     decode(&entry.key, &entry.value)
         .inspect_err(|garbage| {
-            tracing::error!(error = garbage as &dyn std::error::Error, "skipping part of the schedule");
+            tracing::error!(error = %chain(garbage), "skipping part of the schedule");
         })
         .ok()
 }

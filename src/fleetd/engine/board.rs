@@ -58,7 +58,9 @@ impl<'a> Board<'a> {
 
     /// Puts a unit on a live machine.
     pub fn put(&mut self, name: &'a UnitName, unit: &'a StoredUnit, machine: &'a MachineId) {
-        let Some(spot) = self.spots.get_mut(machine) else { return };
+        let Some(spot) = self.spots.get_mut(machine) else {
+            return;
+        };
         let load = spot.units.len();
         spot.units.insert(name, &unit.requirements);
         if !unit.requirements.conflicts.is_empty() {
@@ -71,7 +73,9 @@ impl<'a> Board<'a> {
 
     /// Takes a unit off a machine.
     pub fn take(&mut self, name: &UnitName, machine: &'a MachineId) {
-        let Some(spot) = self.spots.get_mut(machine) else { return };
+        let Some(spot) = self.spots.get_mut(machine) else {
+            return;
+        };
         let load = spot.units.len();
         spot.units.remove(name);
         spot.quarrelsome.remove(name);
@@ -88,7 +92,10 @@ impl<'a> Board<'a> {
     }
 
     /// The machines a unit is on.
-    pub fn machines_of(&self, name: &UnitName) -> impl Iterator<Item = &'a MachineId> + use<'_, 'a> {
+    pub fn machines_of(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = &'a MachineId> + use<'_, 'a> {
         self.whereabouts.get(name).into_iter().flatten().copied()
     }
 
@@ -103,7 +110,10 @@ impl<'a> Board<'a> {
     }
 
     /// The units that shall take this unit's place.
-    pub fn replacers_of(&self, name: &UnitName) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
+    pub fn replacers_of(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
         self.replacements.replacers_of(name)
     }
 

@@ -15,11 +15,21 @@ pub fn plan(pass: Pass<'_>) -> Plan {
     let mut decisions = Vec::new();
     for (machine, schedule) in &cluster.schedule {
         let kept = |name: &UnitName| {
-            pass.board.spots.get(machine).is_some_and(|spot| spot.units.contains_key(name))
+            pass.board
+                .spots
+                .get(machine)
+                .is_some_and(|spot| spot.units.contains_key(name))
         };
         for unit in schedule.units.keys().filter(|name| !kept(name)) {
             let reason = drop_reason(&pass, machine, unit);
-            decide(&mut decisions, machine, Change::Unassign { unit: unit.clone(), reason });
+            decide(
+                &mut decisions,
+                machine,
+                Change::Unassign {
+                    unit: unit.clone(),
+                    reason,
+                },
+            );
         }
         if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
             decide(&mut decisions, machine, Change::Forget);
@@ -31,16 +41,26 @@ pub fn plan(pass: Pass<'_>) -> Plan {
     for ((machine, name), reason) in &pass.assigned {
         if let Some(unit) = cluster.units.get(*name) {
             let (unit, to) = ((*name).clone(), assignment(unit));
-            let change = Change::Assign { unit, to, reason: reason.clone() };
+            let change = Change::Assign {
+                unit,
+                to,
+                reason: reason.clone(),
+            };
             decide(&mut decisions, machine, change);
         }
     }
     complete(&mut decisions, &pass);
-    Plan { decisions, refused: pass.refused }
+    Plan {
+        decisions,
+        refused: pass.refused,
+    }
 }
 
 fn decide(decisions: &mut Vec<Decision>, machine: &MachineId, change: Change) {
-    decisions.push(Decision { machine: machine.clone(), change });
+    decisions.push(Decision {
+        machine: machine.clone(),
+        change,
+    });
 }
 
 /// What the schedule shall say of a unit.
@@ -71,9 +91,12 @@ fn updates<'a>(
     machine: &MachineId,
     units: impl Iterator<Item = &'a &'a UnitName>,
 ) {
-    let Some(schedule) = cluster.schedule.get(machine) else { return };
+    let Some(schedule) = cluster.schedule.get(machine) else {
+        return;
+    };
     for name in units {
-        let (Some(stored), Some(was)) = (cluster.units.get(*name), schedule.units.get(*name)) else {
+        let (Some(stored), Some(was)) = (cluster.units.get(*name), schedule.units.get(*name))
+        else {
             continue;
         };
         let to = assignment(stored);
@@ -88,7 +111,15 @@ fn updates<'a>(
         } else {
             continue;
         };
-        decide(decisions, machine, Change::Update { unit: (*name).clone(), to, reason });
+        decide(
+            decisions,
+            machine,
+            Change::Update {
+                unit: (*name).clone(),
+                to,
+                reason,
+            },
+        );
     }
 }
 
@@ -105,7 +136,13 @@ fn complete(decisions: &mut Vec<Decision>, pass: &Pass<'_>) {
         !is_complete(cluster.schedule.get(*id), machine) && !unsettled.contains(id)
     });
     for (id, machine) in newcomers {
-        decide(decisions, id, Change::Complete { life: machine.created });
+        decide(
+            decisions,
+            id,
+            Change::Complete {
+                life: machine.created,
+            },
+        );
     }
 }
 

@@ -62,12 +62,21 @@ impl fmt::Display for Refusal {
                 write!(f, "MachineOf wants {target}, which is on another machine")
             }
             Refusal::Circle(target) => {
-                write!(f, "MachineOf={target} leads back to this unit: neither can be first")
+                write!(
+                    f,
+                    "MachineOf={target} leads back to this unit: neither can be first"
+                )
             }
-            Refusal::Conflict { with, declared_there: false } => {
+            Refusal::Conflict {
+                with,
+                declared_there: false,
+            } => {
                 write!(f, "Conflicts with {with}, which is there")
             }
-            Refusal::Conflict { with, declared_there: true } => {
+            Refusal::Conflict {
+                with,
+                declared_there: true,
+            } => {
                 write!(f, "{with} is there and declares a conflict")
             }
             Refusal::Replaced(by) => write!(f, "{by} is there, which replaces it"),
@@ -99,7 +108,9 @@ fn machine_id(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
 
 fn metadata(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
     let unmet = wants.metadata.iter().find(|(key, values)| {
-        spot.metadata.get(*key).is_none_or(|found| !values.contains(found))
+        spot.metadata
+            .get(*key)
+            .is_none_or(|found| !values.contains(found))
     });
     match unmet {
         None => Ok(()),
@@ -136,10 +147,18 @@ fn machine_of(
 
 fn conflicts(spot: &Spot<'_>, name: &UnitName, wants: &Requirements) -> Result<(), Refusal> {
     let conflict = |with: &UnitName, declared_there| {
-        Err(Refusal::Conflict { with: with.clone(), declared_there })
+        Err(Refusal::Conflict {
+            with: with.clone(),
+            declared_there,
+        })
     };
     for (other, theirs) in &spot.quarrelsome {
-        if *other != name && theirs.conflicts.iter().any(|glob| glob.matches(name.as_str())) {
+        if *other != name
+            && theirs
+                .conflicts
+                .iter()
+                .any(|glob| glob.matches(name.as_str()))
+        {
             return conflict(other, true);
         }
     }
@@ -147,7 +166,11 @@ fn conflicts(spot: &Spot<'_>, name: &UnitName, wants: &Requirements) -> Result<(
         return Ok(());
     }
     for other in spot.units.keys().filter(|other| **other != name) {
-        if wants.conflicts.iter().any(|glob| glob.matches(other.as_str())) {
+        if wants
+            .conflicts
+            .iter()
+            .any(|glob| glob.matches(other.as_str()))
+        {
             return conflict(other, false);
         }
     }
@@ -155,6 +178,8 @@ fn conflicts(spot: &Spot<'_>, name: &UnitName, wants: &Requirements) -> Result<(
 }
 
 fn replaced(board: &Board<'_>, spot: &Spot<'_>, name: &UnitName) -> Result<(), Refusal> {
-    let by = board.replacers_of(name).find(|by| spot.units.contains_key(by));
+    let by = board
+        .replacers_of(name)
+        .find(|by| spot.units.contains_key(by));
     by.map_or(Ok(()), |by| Err(Refusal::Replaced(by.clone())))
 }

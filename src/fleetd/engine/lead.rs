@@ -11,9 +11,8 @@ use super::apply::{Applied, Guarded, apply, guard};
 use super::plan::Decision;
 use super::schedule::schedule;
 use crate::fleetd::backoff::Backoff;
-use crate::fleetd::registry::{
-    Cluster, LeaderRecord, Leadership, Mirror, Registry, StoreError,
-};
+use crate::fleetd::chain::chain;
+use crate::fleetd::registry::{Cluster, LeaderRecord, Leadership, Mirror, Registry, StoreError};
 
 /// What the engine must be told.
 #[derive(Debug, Clone)]
@@ -37,7 +36,11 @@ pub struct Engine {
 impl Engine {
     /// An engine that leads nobody yet.
     pub fn new(settings: EngineSettings, registry: Registry) -> Engine {
-        Engine { settings, registry, leading: watch::Sender::new(false) }
+        Engine {
+            settings,
+            registry,
+            leading: watch::Sender::new(false),
+        }
     }
 
     /// Whether this machine leads, as it changes.
@@ -49,16 +52,13 @@ impl Engine {
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::up_to(self.settings.retry_max);
         loop {
-            let term = tokio::select! {
-                term = self.reign(&stop) => term,
-                () = stop.cancelled() => return,
-            };
+            let term = self.reign(&stop).await;
             self.leading.send_replace(false);
             match term {
-                Ok(()) if stop.is_cancelled() => return,
+                _ if stop.is_cancelled() => return,
                 Ok(()) => backoff.reset(),
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "engine");
+                    tracing::debug!(error = %chain(&error), "engine");
                     tokio::time::sleep(backoff.next()).await;
                 }
             }
@@ -67,9 +67,16 @@ impl Engine {
 
     /// Waits for a vacancy and tries to fill it.
     async fn reign(&self, stop: &CancellationToken) -> Result<(), StoreError> {
-        self.registry.leader_vacancy().await?;
+        tokio::select! {
+            vacant = self.registry.leader_vacancy() => vacant?,
+            () = stop.cancelled() => return Ok(()),
+        }
         let ttl = self.settings.leader_ttl;
-        let Some(leadership) = self.registry.campaign(&self.settings.candidate, ttl).await? else {
+        let Some(leadership) = self
+            .registry
+            .campaign(&self.settings.candidate, ttl)
+            .await?
+        else {
             return Ok(());
         };
         tracing::info!(term = %leadership.term, "leading the cluster");

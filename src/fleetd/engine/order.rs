@@ -19,7 +19,9 @@ pub fn targets_first(cluster: &Cluster) -> Vec<(&UnitName, &StoredUnit)> {
             match visit {
                 Visit::Leave(name, unit) => ordered.push((name, unit)),
                 Visit::Enter(name) => {
-                    let Some((name, unit)) = cluster.units.get_key_value(name) else { continue };
+                    let Some((name, unit)) = cluster.units.get_key_value(name) else {
+                        continue;
+                    };
                     if !wanted(name, unit) || !visited.insert(name) {
                         continue;
                     }
@@ -46,10 +48,17 @@ pub fn wanted(name: &UnitName, unit: &StoredUnit) -> bool {
 pub fn circles(cluster: &Cluster) -> BTreeSet<&UnitName> {
     let targets = |name: &UnitName| {
         let unit = cluster.units.get_key_value(name);
-        unit.into_iter().flat_map(|(_, unit)| unit.requirements.machine_of.iter())
+        unit.into_iter()
+            .flat_map(|(_, unit)| unit.requirements.machine_of.iter())
     };
-    let followers = cluster.units.iter().filter(|(_, u)| !u.requirements.machine_of.is_empty());
-    followers.map(|(name, _)| name).filter(|name| reaches(name, name, targets)).collect()
+    let followers = cluster
+        .units
+        .iter()
+        .filter(|(_, u)| !u.requirements.machine_of.is_empty());
+    followers
+        .map(|(name, _)| name)
+        .filter(|name| reaches(name, name, targets))
+        .collect()
 }
 
 /// Which unit shall take the place of which, without those that would do so in a circle.
@@ -66,7 +75,10 @@ impl<'a> Replacements<'a> {
     }
 
     /// The units that shall take the place of `name`.
-    pub fn replacers_of(&self, name: &UnitName) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
+    pub fn replacers_of(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
         self.replacers.get(name).into_iter().flatten().copied()
     }
 }
@@ -75,13 +87,21 @@ impl<'a> Replacements<'a> {
 /// ignored, as fleet always did, else two units would chase each other for ever.
 pub fn replacements(cluster: &Cluster) -> Replacements<'_> {
     let mut all: BTreeMap<&UnitName, BTreeSet<&UnitName>> = BTreeMap::new();
-    for (name, unit) in cluster.units.iter().filter(|(name, unit)| wanted(name, unit)) {
+    for (name, unit) in cluster
+        .units
+        .iter()
+        .filter(|(name, unit)| wanted(name, unit))
+    {
         let globs = &unit.requirements.replaces;
         if globs.is_empty() {
             continue;
         }
         let matches = |other: &&UnitName| globs.iter().any(|glob| glob.matches(other.as_str()));
-        let others = cluster.units.keys().filter(|other| *other != name).filter(matches);
+        let others = cluster
+            .units
+            .keys()
+            .filter(|other| *other != name)
+            .filter(matches);
         all.insert(name, others.collect());
     }
     let mut kept = Replacements::default();

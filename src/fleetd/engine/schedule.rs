@@ -70,7 +70,9 @@ impl<'a> Pass<'a> {
     /// Leaves a unit where it is, if that machine lives and still takes it.
     fn keep(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
         for machine in self.before.get(name).cloned().unwrap_or_default() {
-            let Some(spot) = self.board.spots.get(machine) else { continue };
+            let Some(spot) = self.board.spots.get(machine) else {
+                continue;
+            };
             if !unit.requirements.global && self.board.is_placed(name) {
                 self.dropped.insert((machine, name), UnassignReason::Twice);
                 continue;
@@ -78,7 +80,8 @@ impl<'a> Pass<'a> {
             match filter::check(&self.board, spot, name, &unit.requirements) {
                 Ok(()) => self.board.put(name, unit, machine),
                 Err(refusal) => {
-                    self.dropped.insert((machine, name), UnassignReason::Refused(refusal));
+                    self.dropped
+                        .insert((machine, name), UnassignReason::Refused(refusal));
                 }
             }
         }
@@ -89,7 +92,12 @@ impl<'a> Pass<'a> {
         let here: BTreeSet<_> = self.board.machines_of(name).collect();
         let mut takers = Vec::new();
         let mut refusals = Vec::new();
-        for spot in self.board.spots.values().filter(|spot| !here.contains(spot.id)) {
+        for spot in self
+            .board
+            .spots
+            .values()
+            .filter(|spot| !here.contains(spot.id))
+        {
             match filter::check(&self.board, spot, name, &unit.requirements) {
                 Ok(()) => takers.push(spot.id),
                 Err(refusal) => refusals.push((spot.id.clone(), refusal)),
@@ -128,9 +136,8 @@ impl<'a> Pass<'a> {
         name: &'a UnitName,
         unit: &'a StoredUnit,
     ) -> Option<(&'a MachineId, AssignReason)> {
-        let takes = |spot: &&Spot<'_>| {
-            filter::check(&self.board, spot, name, &unit.requirements).is_ok()
-        };
+        let takes =
+            |spot: &&Spot<'_>| filter::check(&self.board, spot, name, &unit.requirements).is_ok();
         let holder = self.board.cluster.holders.get(name);
         let holding = holder.and_then(|id| self.board.spots.get(id)).filter(takes);
         if let Some(spot) = holding {
@@ -141,12 +148,20 @@ impl<'a> Pass<'a> {
             return Some((spot.id, AssignReason::Pinned));
         }
         if let Some(target) = unit.requirements.machine_of.first() {
-            let mut spots = self.board.machines_of(target).filter_map(|id| self.board.spots.get(id));
+            let mut spots = self
+                .board
+                .machines_of(target)
+                .filter_map(|id| self.board.spots.get(id));
             let spot = spots.find(takes)?;
             return Some((spot.id, AssignReason::Beside(target.clone())));
         }
         let spot = self.board.by_load().find(takes)?;
-        Some((spot.id, AssignReason::LeastLoaded { units: spot.units.len() }))
+        Some((
+            spot.id,
+            AssignReason::LeastLoaded {
+                units: spot.units.len(),
+            },
+        ))
     }
 
     /// For a unit with `Replaces=`: the least loaded machine that has units it replaces and takes
@@ -166,13 +181,20 @@ impl<'a> Pass<'a> {
         machines.sort_by_key(|(id, _)| (self.board.spots.get(*id).map(|s| s.units.len()), *id));
         let cluster = self.board.cluster;
         machines.into_iter().find(|(machine, victims)| {
-            let there: Vec<_> = victims.iter().filter_map(|v| cluster.units.get_key_value(*v)).collect();
-            there.iter().for_each(|(victim, _)| self.board.take(victim, machine));
+            let there: Vec<_> = victims
+                .iter()
+                .filter_map(|v| cluster.units.get_key_value(*v))
+                .collect();
+            there
+                .iter()
+                .for_each(|(victim, _)| self.board.take(victim, machine));
             let spot = self.board.spots.get(*machine);
             let fits = spot.is_some_and(|spot| {
                 filter::check(&self.board, spot, name, &unit.requirements).is_ok()
             });
-            there.into_iter().for_each(|(victim, unit)| self.board.put(victim, unit, machine));
+            there
+                .into_iter()
+                .for_each(|(victim, unit)| self.board.put(victim, unit, machine));
             fits
         })
     }
@@ -185,7 +207,9 @@ impl<'a> Pass<'a> {
         by: &'a UnitName,
         homeless: &mut Vec<Wanted<'a>>,
     ) {
-        let Some((victim, unit)) = self.board.cluster.units.get_key_value(victim) else { return };
+        let Some((victim, unit)) = self.board.cluster.units.get_key_value(victim) else {
+            return;
+        };
         self.drop_from(victim, machine, UnassignReason::ReplacedBy(by.clone()));
         homeless.push((victim, unit));
         let mut gone = vec![victim];
@@ -200,10 +224,17 @@ impl<'a> Pass<'a> {
     }
 
     fn followers(&self, target: &UnitName, machine: &MachineId) -> Vec<Wanted<'a>> {
-        let Some(spot) = self.board.spots.get(machine) else { return Vec::new() };
-        let follows = spot.units.iter().filter(|(_, wants)| wants.machine_of.contains(target));
+        let Some(spot) = self.board.spots.get(machine) else {
+            return Vec::new();
+        };
+        let follows = spot
+            .units
+            .iter()
+            .filter(|(_, wants)| wants.machine_of.contains(target));
         let units = &self.board.cluster.units;
-        follows.filter_map(|(name, _)| units.get_key_value(*name)).collect()
+        follows
+            .filter_map(|(name, _)| units.get_key_value(*name))
+            .collect()
     }
 
     fn drop_from(&mut self, name: &'a UnitName, machine: &'a MachineId, reason: UnassignReason) {

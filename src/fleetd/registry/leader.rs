@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::Registry;
 use super::keys::Key;
 use super::records::{LeaderRecord, encode};
 use super::store::{Committed, Compare, Event, LeaseId, Op, Revision, StoreError};
-use super::Registry;
 
 /// Proof of having won the leader key: its lease, and the revision at which it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,10 @@ impl Registry {
             if entry.is_none() {
                 return Ok(());
             }
-            let mut changes = self.store.watch(&Key::Leader.to_string(), revision.next()).await?;
+            let mut changes = self
+                .store
+                .watch(&Key::Leader.to_string(), revision.next())
+                .await?;
             while let Some(change) = changes.recv().await {
                 let gone = |event: &Event| matches!(event, Event::Deleted(_));
                 if change?.events.iter().any(gone) {
@@ -42,10 +45,19 @@ impl Registry {
     ) -> Result<Option<Leadership>, StoreError> {
         let lease = self.store.grant(ttl).await?;
         let key = Key::Leader.to_string();
-        let put = Op::Put { key: key.clone(), value: encode(candidate), lease: Some(lease) };
-        let won = self.commit_if(vec![Compare::Absent(key)], vec![put]).await?;
+        let put = Op::Put {
+            key: key.clone(),
+            value: encode(candidate),
+            lease: Some(lease),
+        };
+        let won = self
+            .commit_if(vec![Compare::Absent(key)], vec![put])
+            .await?;
         match won {
-            Some(won) => Ok(Some(Leadership { lease, term: won.revision })),
+            Some(won) => Ok(Some(Leadership {
+                lease,
+                term: won.revision,
+            })),
             None => {
                 self.store.revoke(lease).await?;
                 Ok(None)

@@ -1,8 +1,8 @@
 //! The API's operations on machines: metadata that overrides what a machine says of itself.
 
+use super::Registry;
 use super::keys::Key;
 use super::store::{Op, StoreError, Txn};
-use super::Registry;
 use crate::model::MachineId;
 
 /// One change of one piece of metadata.
@@ -22,11 +22,21 @@ impl Registry {
         let write = |change: &MetadataChange| {
             let key = Key::Metadata(change.machine.clone(), change.key.clone()).to_string();
             match &change.value {
-                Some(value) => Op::Put { key, value: value.clone().into_bytes(), lease: None },
+                Some(value) => Op::Put {
+                    key,
+                    value: value.clone().into_bytes(),
+                    lease: None,
+                },
                 None => Op::Delete(key),
             }
         };
         let then = changes.iter().map(write).collect();
-        self.store.commit(Txn { then, ..Txn::default() }).await.map(drop)
+        self.store
+            .commit(Txn {
+                then,
+                ..Txn::default()
+            })
+            .await
+            .map(drop)
     }
 }

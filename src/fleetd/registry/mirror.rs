@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::store::{Event, Range, Revision, Store, StoreError};
 use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
 
 /// How long a reader waits for the watch to reach a revision before the range is read again: far
 /// more than a watch needs (about a millisecond), and short for a person. Revisions that the watch
@@ -61,7 +62,10 @@ impl<V: View> Mirror<V> {
     /// The view as it stands. Changes wait meanwhile: be brief and do not block.
     pub fn read(&self) -> RwLockReadGuard<'_, V> {
         // A writer that panicked left the view between two keys, which is as good as any moment.
-        self.shared.view.read().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The revision the view has reached, as it grows.
@@ -73,16 +77,19 @@ impl<V: View> Mirror<V> {
     pub async fn reach(&self, revision: Revision) -> Result<(), StoreError> {
         let mut reached = self.reached();
         let mut arrived = async || drop(reached.wait_for(|at| *at >= Some(revision)).await);
-        if tokio::time::timeout(FOREIGN_WRITE_GRACE, arrived()).await.is_ok() {
+        if tokio::time::timeout(FOREIGN_WRITE_GRACE, arrived())
+            .await
+            .is_ok()
+        {
             return Ok(());
         }
         self.shared.reread.notify_one();
-        tokio::time::timeout(REACH_TIMEOUT, arrived()).await.map_err(|late| {
-            StoreError::Unavailable {
+        tokio::time::timeout(REACH_TIMEOUT, arrived())
+            .await
+            .map_err(|late| StoreError::Unavailable {
                 operation: format!("waiting for revision {revision}"),
                 source: late.into(),
-            }
-        })
+            })
     }
 }
 
@@ -110,7 +117,7 @@ async fn keep_up<V: View>(
             Ok(()) | Err(StoreError::Compacted { .. }) => {}
             Err(error) => {
                 let pause = backoff.next();
-                tracing::debug!(prefix, ?pause, error = &error as &dyn std::error::Error, "mirror");
+                tracing::debug!(prefix, ?pause, error = %chain(&error), "mirror");
                 tokio::time::sleep(pause).await;
             }
         }
@@ -135,7 +142,9 @@ async fn follow<V: View>(
             next = changes.recv() => next,
             () = shared.reread.notified() => return Ok(()),
         };
-        let Some(changes) = next.transpose()? else { return Ok(()) };
+        let Some(changes) = next.transpose()? else {
+            return Ok(());
+        };
         let mut view = shared.write();
         for event in changes.events {
             view.apply(changes.revision, event);

@@ -1,10 +1,10 @@
 //! The API's operations on units: submit, change what is wanted, destroy. Each a read, a decision
 //! and a compare-and-swap, so that two clients at once never lose one's change.
 
+use super::Registry;
 use super::keys::Key;
 use super::records::{UnitRecord, decode, encode};
 use super::store::{Compare, Op, OpResult, Revision, StoreError, Txn};
-use super::Registry;
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 
@@ -54,15 +54,27 @@ impl Registry {
         for _ in 0..ATTEMPTS_MAX {
             let (entry, revision) = self.get(&key).await?;
             // What another hand wrote and nobody can read is replaced like any other file.
-            let stored = entry.as_ref().and_then(|e| decode::<UnitRecord>(&e.key, &e.value).ok());
+            let stored = entry
+                .as_ref()
+                .and_then(|e| decode::<UnitRecord>(&e.key, &e.value).ok());
             let next = next_record(name, stored, put, revision)?;
             let Some((record, created)) = next else {
-                return Ok(PutOutcome { created: false, revision });
+                return Ok(PutOutcome {
+                    created: false,
+                    revision,
+                });
             };
-            let put = Op::Put { key: key.to_string(), value: encode(&record), lease: None };
+            let put = Op::Put {
+                key: key.to_string(),
+                value: encode(&record),
+                lease: None,
+            };
             let unchanged = unchanged(&key, entry.map(|entry| entry.modified));
             if let Some(committed) = self.commit_if(vec![unchanged], vec![put]).await? {
-                return Ok(PutOutcome { created, revision: committed.revision });
+                return Ok(PutOutcome {
+                    created,
+                    revision: committed.revision,
+                });
             }
         }
         Err(PutError::Contended(name.clone()))
@@ -71,7 +83,13 @@ impl Registry {
     /// Removes a unit. `None`: there was none.
     pub async fn destroy_unit(&self, name: &UnitName) -> Result<Option<Revision>, StoreError> {
         let then = vec![Op::Delete(Key::Unit(name.clone()).to_string())];
-        let committed = self.store.commit(Txn { then, ..Txn::default() }).await?;
+        let committed = self
+            .store
+            .commit(Txn {
+                then,
+                ..Txn::default()
+            })
+            .await?;
         let existed = committed.results.contains(&OpResult::Deleted(true));
         Ok(existed.then_some(committed.revision))
     }
@@ -96,12 +114,25 @@ fn next_record(
 ) -> Result<Option<(UnitRecord, bool)>, PutError> {
     let launch = now.0.unsigned_abs();
     let Some(stored) = stored else {
-        let file = put.file.as_ref().ok_or_else(|| PutError::NoFile(name.clone()))?;
+        let file = put
+            .file
+            .as_ref()
+            .ok_or_else(|| PutError::NoFile(name.clone()))?;
         let desired = put.desired.unwrap_or(TargetState::Inactive);
         let contents = file.contents().to_owned();
-        return Ok(Some((UnitRecord { contents, desired, launch }, true)));
+        return Ok(Some((
+            UnitRecord {
+                contents,
+                desired,
+                launch,
+            },
+            true,
+        )));
     };
-    let replacement = put.file.as_ref().filter(|file| !same_file(file, &stored.contents));
+    let replacement = put
+        .file
+        .as_ref()
+        .filter(|file| !same_file(file, &stored.contents));
     let desired = match (put.desired, replacement) {
         (Some(desired), _) => desired,
         (None, Some(_)) => TargetState::Inactive,
@@ -109,9 +140,15 @@ fn next_record(
     };
     let moved_to_launched = desired == TargetState::Launched && stored.desired != desired;
     let next = UnitRecord {
-        contents: replacement.map_or(&stored.contents[..], UnitFile::contents).to_owned(),
+        contents: replacement
+            .map_or(&stored.contents[..], UnitFile::contents)
+            .to_owned(),
         desired,
-        launch: if replacement.is_some() || moved_to_launched { launch } else { stored.launch },
+        launch: if replacement.is_some() || moved_to_launched {
+            launch
+        } else {
+            stored.launch
+        },
     };
     Ok((next != stored).then_some((next, replacement.is_some())))
 }
