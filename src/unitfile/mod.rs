@@ -8,6 +8,7 @@ mod lines;
 mod name;
 mod option;
 mod parse;
+mod shown;
 mod specifier;
 mod unit_type;
 mod write;
@@ -18,7 +19,8 @@ pub use error::{OptionError, ParseError, ParseErrorKind};
 pub use hash::{HashError, UnitHash};
 pub use lines::LINE_BYTES_MAX;
 pub use name::{NAME_BYTES_MAX, NameError, NameErrorKind, UnitName};
-pub use option::{OptionFault, UnitOption};
+pub use option::{OptionFault, SECTION_BYTES_MAX, UnitOption};
+pub(crate) use shown::shown;
 pub use specifier::{depends_on_instance, expand};
 pub use unit_type::UnitType;
 
@@ -56,8 +58,8 @@ impl UnitFile {
             option.name = option.name.trim_matches(lines::WHITESPACE).to_owned();
             option.value = option::tidy(&option.value);
             option::check(option).map_err(|fault| OptionError::Fault {
-                section: option.section.clone(),
-                name: option.name.clone(),
+                section: shown(&option.section),
+                name: shown(&option.name),
                 fault,
             })?;
         }

@@ -5,10 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::{LINE_BYTES_MAX, WHITESPACE, is_comment, is_continued};
 
+/// The longest name of a section, in bytes. Each option repeats it, so a long one would make much out
+/// of a small file; systemd's longest has 13.
+pub const SECTION_BYTES_MAX: usize = 128;
+
 /// One assignment, as the v1 API carries it.
 ///
 /// A value that goes over several lines keeps its line breaks: each backslash that continues a line
-/// is there, followed by `\n`, as fleet 1.0 has it. Comment lines in between are not there.
+/// is there, followed by `\n`, as in go-systemd, which clients of fleet read unit files with. Comment
+/// lines in between are not there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UnitOption {
     /// The name in brackets above it.
@@ -34,6 +39,12 @@ pub enum OptionFault {
     /// The section has no name.
     #[error("the section has no name; write one, such as [Service]")]
     NoSection,
+    /// The name of the section is too long.
+    #[error("the name of the section has {bytes} bytes; at most {SECTION_BYTES_MAX} are allowed")]
+    SectionTooLong {
+        /// How long it is.
+        bytes: usize,
+    },
     /// A character no section may have in its name (systemd's `string_is_safe`).
     #[error("{0:?} is not allowed in the name of a section; leave it out")]
     SectionCharacter(char),
@@ -64,6 +75,9 @@ pub(super) fn check_section(name: &str) -> Result<(), OptionFault> {
     if name.is_empty() {
         return Err(OptionFault::NoSection);
     }
+    if name.len() > SECTION_BYTES_MAX {
+        return Err(OptionFault::SectionTooLong { bytes: name.len() });
+    }
     match name
         .chars()
         .find(|c| c.is_ascii_control() || matches!(c, '"' | '\'' | '\\'))
@@ -79,21 +93,19 @@ pub(super) fn check(option: &UnitOption) -> Result<(), OptionFault> {
     check_section(&option.section)?;
     check_name(&option.name)?;
     check_value(&option.value)?;
-    let header = option.section.len() + "[]".len();
-    let assignment = format!("{}={}", option.name, option.value);
-    let longest = assignment
-        .split('\n')
-        .map(str::len)
-        .fold(header, usize::max);
-    if longest > LINE_BYTES_MAX {
-        return Err(OptionFault::LineTooLong { bytes: longest });
+    let before = option.name.len() + "=".len();
+    for (number, line) in option.value.split('\n').enumerate() {
+        let bytes = line.len() + if number == 0 { before } else { 0 };
+        if bytes > LINE_BYTES_MAX {
+            return Err(OptionFault::LineTooLong { bytes });
+        }
     }
     Ok(())
 }
 
 /// Whether an option can have this name. systemd ignores options it does not know, so nearly
 /// everything goes.
-pub(super) fn check_name(name: &str) -> Result<(), OptionFault> {
+fn check_name(name: &str) -> Result<(), OptionFault> {
     match name.chars().next() {
         None => return Err(OptionFault::NoName),
         Some(start @ ('[' | '#' | ';')) => return Err(OptionFault::NameStart(start)),

@@ -57,10 +57,12 @@ fn assignment(section: Option<&str>, line: &str) -> Result<UnitOption, ParseErro
     let section = section.ok_or(ParseErrorKind::NoSection)?.to_owned();
     let name = option::joined(name).unwrap_or_else(|| name.to_owned());
     let name = name.trim_matches(WHITESPACE).to_owned();
-    option::check_name(&name)?;
-    Ok(UnitOption {
+    let option = UnitOption {
         section,
         name,
         value: option::tidy(value),
-    })
+    };
+    // What is read can be written again, also when continued lines made a name of it.
+    option::check(&option)?;
+    Ok(option)
 }
