@@ -1,1 +1,4 @@
-fn main() {}
+//! Tests that run anywhere: no root, no network, no cluster.
+
+mod requirements;
+mod unitfile;
