@@ -21,6 +21,7 @@ pub fn relations(name: &UnitName, file: &UnitFile) -> BTreeSet<UnitName> {
         .flat_map(|option| file.get_all("Unit", option))
         .flat_map(|value| words::split(value).unwrap_or_default())
         .filter_map(|word| UnitName::parse(&expand(word, name)).ok());
+    // A section that cannot be understood is refused at submission; here it names nobody.
     let peers = Requirements::of(name, file).unwrap_or_default().machine_of;
     named
         .chain(peers)

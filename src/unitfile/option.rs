@@ -1,8 +1,11 @@
 //! One option of a unit file, and which sections, names and values can be written in a file so
 //! that reading it gives them back. Must not know the whole file.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
+use super::error::OptionFault;
 use super::lines::{LINE_BYTES_MAX, WHITESPACE, is_comment, is_continued};
 
 /// The longest name of a section, in bytes. Each option repeats it, so a long one would make much out
@@ -22,52 +25,6 @@ pub struct UnitOption {
     pub name: String,
     /// What is after the `=`.
     pub value: String,
-}
-
-/// What keeps a section, name or value from being written in a unit file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OptionFault {
-    /// A line is too long.
-    #[error(
-        "a line has {bytes} bytes, at most {LINE_BYTES_MAX} are allowed; continue it on the next \
-         line with a backslash"
-    )]
-    LineTooLong {
-        /// How long it is, without the line end.
-        bytes: usize,
-    },
-    /// The section has no name.
-    #[error("the section has no name; write one, such as [Service]")]
-    NoSection,
-    /// The name of the section is too long.
-    #[error("the name of the section has {bytes} bytes; at most {SECTION_BYTES_MAX} are allowed")]
-    SectionTooLong {
-        /// How long it is.
-        bytes: usize,
-    },
-    /// A character no section may have in its name (systemd's `string_is_safe`).
-    #[error("{0:?} is not allowed in the name of a section; leave it out")]
-    SectionCharacter(char),
-    /// Nothing before the `=`.
-    #[error("there is no name before the \"=\"; write name=value")]
-    NoName,
-    /// A character no option may have in its name.
-    #[error("{0:?} is not allowed in the name of an option; leave it out")]
-    NameCharacter(char),
-    /// A name that would be read as something else.
-    #[error("the name of an option cannot begin with {0:?}; leave it out")]
-    NameStart(char),
-    /// A character no value may have.
-    #[error("{0:?} is not allowed in a value; leave it out")]
-    ValueCharacter(char),
-    /// A value with a line break that is not a continuation.
-    #[error("the value has a line break; put a backslash at the end of each line but the last")]
-    LineBreak,
-    /// A line of a value that would be read as a comment.
-    #[error(
-        "a line of the value begins with {0:?} and would be read as a comment; join it to the line before"
-    )]
-    CommentInValue(char),
 }
 
 /// Whether a section can have this name.
@@ -145,10 +102,8 @@ pub(super) fn tidy(value: &str) -> String {
     if !is_continued(trimmed) {
         return trimmed.to_owned();
     }
-    let after = value.trim_start_matches(WHITESPACE)[trimmed.len()..]
-        .chars()
-        .next();
-    let kept = if matches!(after, Some(' ' | '\t')) {
+    let after = &value.trim_start_matches(WHITESPACE)[trimmed.len()..];
+    let kept = if after.starts_with([' ', '\t']) {
         ' '
     } else {
         '\n'
@@ -156,14 +111,13 @@ pub(super) fn tidy(value: &str) -> String {
     format!("{trimmed}{kept}")
 }
 
-/// What systemd makes of a value: continued lines are one, each backslash with its line break is a
-/// space (systemd.syntax(7)). `None` where that is the value as it stands.
-pub(super) fn joined(value: &str) -> Option<String> {
-    let ends_tidy = !value.ends_with(WHITESPACE);
-    (!ends_tidy || value.contains('\n')).then(|| {
-        value
-            .replace("\\\n", " ")
-            .trim_matches(WHITESPACE)
-            .to_owned()
-    })
+/// What systemd makes of a text: continued lines are one, each backslash with its line break is a
+/// space (systemd.syntax(7)), and there is no white space around it.
+pub(super) fn joined(text: &str) -> Cow<'_, str> {
+    if text.contains('\n') {
+        let line = text.replace("\\\n", " ");
+        Cow::Owned(line.trim_matches(WHITESPACE).to_owned())
+    } else {
+        Cow::Borrowed(text.trim_matches(WHITESPACE))
+    }
 }
