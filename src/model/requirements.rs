@@ -12,6 +12,10 @@ use crate::unitfile::{NameError, UnitFile, UnitName, depends_on_instance, expand
 /// others, so a long list would slow down everybody; real units have a handful.
 const VALUES_MAX: usize = 100;
 
+/// The longest value, in bytes, specifiers not yet expanded: each of them can make a whole name of
+/// two characters.
+const VALUE_BYTES_MAX: usize = 512;
+
 /// Where a unit may run, by its `[X-Fleet]` section. All that is said must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
@@ -87,12 +91,12 @@ impl<'a> Declared<'a> {
                 words::split_quoted
             };
             let values = all.entry(key).or_default();
-            values.extend(
-                split(line)
-                    .map_err(|e| refuse(e.into()))?
-                    .iter()
-                    .map(|v| (rank, *v)),
-            );
+            for value in split(line).map_err(|e| refuse(e.into()))? {
+                if value.len() > VALUE_BYTES_MAX {
+                    return Err(refuse(RequirementFault::TooLong));
+                }
+                values.push((rank, value));
+            }
             if values.len() > VALUES_MAX {
                 return Err(refuse(RequirementFault::TooMany));
             }
@@ -178,8 +182,11 @@ pub struct RequirementsError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequirementFault {
     /// More values than a key may have.
-    #[error("the key has more than {VALUES_MAX} values; say the same with fewer patterns")]
+    #[error("the key has more than {VALUES_MAX} values; say the same with fewer")]
     TooMany,
+    /// A value that is too long.
+    #[error("a value has more than {VALUE_BYTES_MAX} bytes; shorten it")]
+    TooLong,
     /// Quotes that do not match.
     #[error(transparent)]
     Quote(#[from] OpenQuote),

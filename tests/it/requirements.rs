@@ -229,6 +229,8 @@ fn refusals_say_what_and_why() {
     );
     assert!(refusal("a.service", "Conflicts=[a").contains("never closed"));
     assert!(refusal("a.service", "MachineID=a/b").contains("invalid machine id \"a/b\""));
+    let long = format!("Replaces={}", "%n".repeat(257));
+    assert!(refusal("a.service", &long).contains("more than 512 bytes"));
     let many = (0..101)
         .map(|i| format!("Conflicts={i}\n"))
         .collect::<String>();
