@@ -1,6 +1,7 @@
 //! What the cluster remembers, and the only road to it.
 
 pub mod embedded;
+pub mod etcd;
 mod store;
 
 pub use store::{
