@@ -53,7 +53,12 @@ mod tests {
     #[test]
     fn long_options_may_have_one_dash() {
         for dashes in ["-", "--"] {
-            let args = parsed(&["fleetd", &format!("{dashes}config"), "/x", &format!("{dashes}standalone")]);
+            let args = parsed(&[
+                "fleetd",
+                &format!("{dashes}config"),
+                "/x",
+                &format!("{dashes}standalone"),
+            ]);
             assert_eq!((args.config, args.standalone), (Some("/x".into()), true));
         }
     }

@@ -63,14 +63,19 @@ pub async fn open(address: &str) -> Result<Listener, ListenError> {
     } else {
         TcpListener::bind(address).await.map(Listener::Tcp)
     };
-    opened.map_err(|source| ListenError { address: address.to_owned(), source })
+    opened.map_err(|source| ListenError {
+        address: address.to_owned(),
+        source,
+    })
 }
 
 async fn open_unix(path: &Path) -> io::Result<UnixListener> {
     // A socket file outlives its process. One on which nobody answers is a left-over.
     match UnixStream::connect(path).await {
         Ok(_) => return Err(io::Error::other("somebody listens there already")),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)?
+        }
         Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;
@@ -84,9 +89,15 @@ pub fn serve(listener: Listener, router: Router, tasks: &TaskTracker, stop: Canc
     tasks.spawn(async move {
         let served = match listener {
             Listener::Unix(unix) => {
-                axum::serve(unix, router).with_graceful_shutdown(stopped).await
+                axum::serve(unix, router)
+                    .with_graceful_shutdown(stopped)
+                    .await
             }
-            Listener::Tcp(tcp) => axum::serve(tcp, router).with_graceful_shutdown(stopped).await,
+            Listener::Tcp(tcp) => {
+                axum::serve(tcp, router)
+                    .with_graceful_shutdown(stopped)
+                    .await
+            }
         };
         if let Err(error) = served {
             tracing::error!(%error, "serving the API");

@@ -3,4 +3,10 @@
 mod glob;
 mod names;
 mod requirements;
+mod store_laws;
 mod unitfile;
+
+mod support {
+    pub mod etcd;
+    pub mod wait;
+}

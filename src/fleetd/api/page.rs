@@ -13,11 +13,17 @@ pub struct Page<T> {
 
 /// Where a page starts: after this key.
 pub fn start(token: Option<&str>) -> Result<Option<String>, ApiError> {
-    let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
     let bytes = hex::decode(token).ok();
-    let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|key| !key.is_empty());
+    let key = bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .filter(|key| !key.is_empty());
     key.map(Some).ok_or_else(|| {
-        ApiError::bad_request("nextPageToken is not one that this API gave out; list from the start")
+        ApiError::bad_request(
+            "nextPageToken is not one that this API gave out; list from the start",
+        )
     })
 }
 
@@ -31,7 +37,10 @@ pub fn page<T>(
     let mut rest = entries.skip_while(|entry| start.is_some_and(|start| *key(entry) <= *start));
     let entries: Vec<T> = rest.by_ref().take(limit).collect();
     let more = rest.next().is_some();
-    let next = entries.last().filter(|_| more).map(|last| hex::encode(key(last)));
+    let next = entries
+        .last()
+        .filter(|_| more)
+        .map(|last| hex::encode(key(last)));
     Page { entries, next }
 }
 

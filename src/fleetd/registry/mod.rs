@@ -5,6 +5,8 @@
 //! is for the API, the engine and the agent to decide.
 
 mod cluster;
+mod embedded;
+mod etcd;
 mod keys;
 mod leader;
 mod machines;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use cluster::{Cluster, Schedule, StoredMachine, StoredUnit};
+pub use embedded::{EmbeddedStore, OpenError};
+pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use keys::{Key, schedule_of};
 pub use leader::Leadership;
 pub use machines::MetadataChange;
@@ -29,8 +33,8 @@ pub use records::{
 };
 pub use session::{Present, Won};
 pub use store::{
-    Changes, Committed, Compare, Event, KeyValue, LeaseId, Op, OpResult, Range, Revision, Store,
-    StoreError, Txn, Watch,
+    Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
+    Revision, Store, StoreError, Txn, Watch,
 };
 pub use units::{Put, PutError, PutOutcome};
 
