@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::board::{Board, Spot};
-use crate::model::{MachineId, Requirements};
+use crate::model::{Glob, MachineId, Requirements};
 use crate::unitfile::UnitName;
 
 /// Why a machine does not take a unit.
@@ -152,29 +152,21 @@ fn conflicts(spot: &Spot<'_>, name: &UnitName, wants: &Requirements) -> Result<(
             declared_there,
         })
     };
-    for (other, theirs) in &spot.quarrelsome {
-        if *other != name
-            && theirs
-                .conflicts
-                .iter()
-                .any(|glob| glob.matches(name.as_str()))
-        {
-            return conflict(other, true);
-        }
+    let others = || spot.units.keys().filter(|other| **other != name);
+    if !wants.conflicts.is_empty()
+        && let Some(other) = others().find(|other| any_matches(&wants.conflicts, other))
+    {
+        return conflict(other, false);
     }
-    if wants.conflicts.is_empty() {
-        return Ok(());
+    let mut quarrelsome = spot.quarrelsome.iter().filter(|(other, _)| **other != name);
+    match quarrelsome.find(|(_, theirs)| any_matches(&theirs.conflicts, name)) {
+        Some((other, _)) => conflict(other, true),
+        None => Ok(()),
     }
-    for other in spot.units.keys().filter(|other| **other != name) {
-        if wants
-            .conflicts
-            .iter()
-            .any(|glob| glob.matches(other.as_str()))
-        {
-            return conflict(other, false);
-        }
-    }
-    Ok(())
+}
+
+fn any_matches(globs: &[Glob], name: &UnitName) -> bool {
+    globs.iter().any(|glob| glob.matches(name.as_str()))
 }
 
 fn replaced(board: &Board<'_>, spot: &Spot<'_>, name: &UnitName) -> Result<(), Refusal> {

@@ -251,7 +251,10 @@ impl<'a> Pass<'a> {
         reason: AssignReason,
     ) {
         self.board.put(name, unit, machine);
-        self.assigned.insert((machine, name), reason);
+        // What drove it away is gone, within this very pass: it has not moved at all.
+        if self.dropped.remove(&(machine, name)).is_none() {
+            self.assigned.insert((machine, name), reason);
+        }
     }
 
     /// Notes every machine's refusal of a unit that none takes.
