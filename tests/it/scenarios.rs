@@ -47,11 +47,22 @@ impl Play {
             "submit" | "unload" => TargetState::Inactive,
             _ => return self.world.destroy(name),
         };
-        let stored = self.world.cluster.units.get(name).map(|unit| unit.contents.to_string());
-        let contents =
-            stored.unwrap_or_else(|| scenario::file_of(&self.files, name).to_owned());
+        let stored = self
+            .world
+            .cluster
+            .units
+            .get(name)
+            .map(|unit| unit.contents.to_string());
+        let contents = stored.unwrap_or_else(|| scenario::file_of(&self.files, name).to_owned());
         let launch = self.world.revision().unsigned_abs();
-        self.world.store(name, &UnitRecord { contents, desired, launch });
+        self.world.store(
+            name,
+            &UnitRecord {
+                contents,
+                desired,
+                launch,
+            },
+        );
     }
 
     /// Lets the engine decide until there is nothing left to decide.
@@ -88,15 +99,26 @@ impl Play {
             Place::ApartFrom(other) => found.is_disjoint(&self.places(other)) && !found.is_empty(),
             Place::Everywhere => found.len() == self.world.cluster.machines.len(),
         };
-        assert!(holds, "{name} should be {place:?}, it is on {found:?}\n{}", self.transcript);
+        assert!(
+            holds,
+            "{name} should be {place:?}, it is on {found:?}\n{}",
+            self.transcript
+        );
     }
 
     fn why(&self, name: &UnitName, words: &str) {
         let Plan { refused, .. } = schedule(&self.world.cluster);
-        let reasons: Vec<String> =
-            refused.get(name).into_iter().flatten().map(|(id, why)| format!("{id}: {why}")).collect();
+        let reasons: Vec<String> = refused
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|(id, why)| format!("{id}: {why}"))
+            .collect();
         let said = reasons.iter().any(|reason| reason.contains(words));
-        assert!(said && self.places(name).is_empty(), "{name}: no {words:?} in {reasons:?}");
+        assert!(
+            said && self.places(name).is_empty(),
+            "{name}: no {words:?} in {reasons:?}"
+        );
     }
 }
 
@@ -114,8 +136,12 @@ fn play(script: &Path) -> String {
 
 fn scripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut scripts: Vec<_> = entries.filter(|path| path.extension() == Some("txt".as_ref())).collect();
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut scripts: Vec<_> = entries
+        .filter(|path| path.extension() == Some("txt".as_ref()))
+        .collect();
     scripts.sort();
     assert!(!scripts.is_empty());
     scripts

@@ -67,9 +67,15 @@ pub fn parse(script: &str) -> Vec<(usize, Step)> {
             contents.push('\n');
             continue;
         }
-        let words: Vec<&str> = line.split('#').next().unwrap_or("").split_whitespace().collect();
+        let words: Vec<&str> = line
+            .split('#')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
         if let Some((verb, rest)) = words.split_first() {
-            let step = step(verb, rest).unwrap_or_else(|| panic!("line {number}: what is {line:?}?"));
+            let step =
+                step(verb, rest).unwrap_or_else(|| panic!("line {number}: what is {line:?}?"));
             steps.push((number, step));
         }
     }
@@ -109,5 +115,8 @@ fn place_of(words: &[&str]) -> Option<Place> {
 /// The file of a unit: its own, or its template's.
 pub fn file_of<'a>(files: &'a BTreeMap<UnitName, String>, name: &UnitName) -> &'a str {
     let template = name.template().and_then(|template| files.get(&template));
-    files.get(name).or(template).unwrap_or_else(|| panic!("the script has no file for {name}"))
+    files
+        .get(name)
+        .or(template)
+        .unwrap_or_else(|| panic!("the script has no file for {name}"))
 }
