@@ -1,9 +1,12 @@
 //! Tests that run anywhere: no root, no network, no cluster.
 
+mod api;
+mod config;
 mod diff;
 mod glob;
 mod names;
 mod requirements;
+mod road;
 mod scenarios;
 mod schedule;
 mod store_laws;
@@ -11,6 +14,7 @@ mod unitfile;
 
 mod support {
     pub mod etcd;
+    pub mod machines;
     pub mod wait;
 
     #[path = "../../support/scenario.rs"]
