@@ -2,6 +2,7 @@
 
 mod store_laws;
 mod support {
+    pub mod certificates;
     pub mod etcd;
     pub mod wait;
 }
