@@ -13,6 +13,7 @@ mod store_laws;
 mod unitfile;
 
 mod support {
+    pub mod certificates;
     pub mod etcd;
     pub mod machines;
     pub mod wait;
