@@ -58,7 +58,7 @@ create_etcd() {
     for ((i = 1; i <= count; i++)); do
         peers+=("etcd$i=http://$(setting prefix).$((FIRST_ETCD + i - 1)):2380")
     done
-    create etcd "$name" "${ip##*.}" "$(image etcd)" --name "$name" --data-dir /var/lib/etcd --log-level warn \
+    create etcd "$name" "${ip##*.}" "$(image etcd)" --name "$name" --data-dir /var/lib/etcd --logger zap --log-level warn \
         --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls "http://$ip:2379" \
         --listen-peer-urls "http://$ip:2380" --initial-advertise-peer-urls "http://$ip:2380" \
         --initial-cluster "$(IFS=,; echo "${peers[*]}")"
@@ -130,10 +130,7 @@ boot() {
     esac
 }
 
-booted() {
-    running "$1" || return
-    docker exec "$(container "$1")" systemctl is-active --quiet multi-user.target docker.socket
-}
+booted() { docker exec "$(container "$1")" systemctl is-active --quiet multi-user.target; }
 
 remove() { docker rm --force --volumes "$(container "$1")" >/dev/null; }
 
