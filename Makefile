@@ -31,7 +31,8 @@ test: setup ## every test, on real systemd, etcd and Docker too
 	$(MAKE) --no-print-directory test-live
 
 test-live: setup build ## only those that need machines; they are made and removed
-	FLEET_CLUSTER=fleet-test scripts/with-cluster cargo test --release --locked --test live -- --ignored --test-threads=1
+	FLEET_CLUSTER=fleet-test scripts/cluster with --agent-ttl 3s -- \
+	    cargo test --release --locked --test live -- --ignored --test-threads=1
 
 check: ## what CI holds against a change besides the tests
 	cargo fmt --check
@@ -44,5 +45,6 @@ install: ## programs, units and sample configuration, below DESTDIR
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system dist/systemd/fleet.service dist/systemd/fleet.socket
 	install -D -m 644 dist/sysusers.d/fleet.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/fleet.conf
 	install -D -m 644 dist/tmpfiles.d/fleet.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/fleet.conf
-	install -D -m 644 dist/fleet.conf $(DESTDIR)/etc/fleet/fleet.conf
+	# An administrator's own stays as it is.
+	test -e $(DESTDIR)/etc/fleet/fleet.conf || install -D -m 644 dist/fleet.conf $(DESTDIR)/etc/fleet/fleet.conf
 	install -D scripts/docker-run.sh $(DESTDIR)/opt/bin/docker-run.sh
