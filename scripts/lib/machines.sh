@@ -14,10 +14,10 @@ members() {
         sed "s/^$CLUSTER-//" | sort --version-sort
 }
 
-# for_all COMMAND [ROLE]: run it with each name, all at once; fail when one of them failed.
+# for_all COMMAND: run it with each name from the input, all at once; fail when one of them failed.
 for_all() {
     local pids=() failed=0 name pid
-    for name in $(members "${2-}"); do
+    while read -r name; do
         "$1" "$name" &
         pids+=($!)
     done
@@ -43,6 +43,10 @@ make_network() {
     die "no free network 10.77.x.0/24, or the engine refuses: docker network create --subnet 10.77.0.0/24 $CLUSTER"
 }
 
+# Known before the clock of any machine ticks.
+declare -A IMAGES
+find_images() { for role; do IMAGES[$role]=$(image "$role"); done; }
+
 # create ROLE NAME LAST-BYTE [OPTION…] IMAGE [ARG…]
 create() {
     local role=$1 name=$2 last=$3
@@ -58,7 +62,7 @@ create_etcd() {
     for ((i = 1; i <= count; i++)); do
         peers+=("etcd$i=http://$(setting prefix).$((FIRST_ETCD + i - 1)):2380")
     done
-    create etcd "$name" "${ip##*.}" "$(image etcd)" --name "$name" --data-dir /var/lib/etcd --logger zap --log-level warn \
+    create etcd "$name" "${ip##*.}" "${IMAGES[etcd]}" --name "$name" --data-dir /var/lib/etcd --logger zap --log-level warn \
         --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls "http://$ip:2379" \
         --listen-peer-urls "http://$ip:2380" --initial-advertise-peer-urls "http://$ip:2380" \
         --initial-cluster "$(IFS=,; echo "${peers[*]}")"
@@ -77,7 +81,7 @@ create_machine() {
     # a nested engine need. The engine's own layers cannot lie on an overlay, hence the volume.
     create machine "$name" $((FIRST_MACHINE + ${name#m} - 1)) --cap-add ALL --cap-drop SYS_RESOURCE \
         --security-opt seccomp=unconfined --security-opt apparmor=unconfined --cgroupns=private \
-        --stop-timeout 60 --tmpfs /run --tmpfs /run/lock --tmpfs /tmp:exec --volume /var/lib/docker "$(image machine)"
+        --stop-timeout 60 --tmpfs /run --tmpfs /run/lock --tmpfs /tmp:exec --volume /var/lib/docker "${IMAGES[machine]}"
     stage=$(mktemp -d)
     install -D -m 644 "$SSH_KEY.pub" "$stage/etc/ssh/authorized_keys"
     if [[ $BARE != true ]]; then
