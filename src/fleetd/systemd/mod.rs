@@ -3,6 +3,19 @@
 //!
 //! This room knows unit names, file contents and systemd. It must not know the cluster, leases,
 //! launches or why a unit should run.
+//!
+//! The trait is in this file. [`SystemdManager`] is the real systemd: `bus` is the connection and
+//! `proxy` what systemd can be asked on it; `observe` looks, `batch` links and unlinks, `signals`
+//! listens, and `folder` holds the unit files. [`MemoryUnits`] is the twin.
+
+mod batch;
+mod bus;
+mod folder;
+mod manager;
+mod memory;
+mod observe;
+mod proxy;
+mod signals;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,20 +27,43 @@ use tokio::sync::mpsc;
 use crate::model::SystemdState;
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
 
+pub use manager::SystemdManager;
+pub use memory::{Call, MemoryUnits, Refusal};
+
 /// What this machine's systemd and fleet's unit folder say of one unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The hash of the file that is linked, if one is.
+    /// The hash of the unit's file in fleet's folder. `None` when there is none, and when somebody
+    /// else put something in its place that is no unit file: link it again, or unlink it.
     pub linked: Option<UnitHash>,
     /// systemd's own words: load, active and sub state.
     pub state: SystemdState,
     /// Whether a job for the unit is queued or running in systemd.
     pub job_pending: bool,
-    /// How the last run ended, in systemd's word (`success`, `exit-code`, `signal`, `timeout` …);
-    /// `None` for units that have no such property or that systemd does not know.
+    /// How the last run failed, in systemd's word (`exit-code`, `signal`, `timeout` …), for a unit
+    /// that is failed or about to be restarted by systemd. `None` for all others: systemd forgets a
+    /// unit that ended well.
     pub result: Option<String>,
-    /// The exit status of the main process when `result` is `exit-code`.
+    /// The exit status of the main process when that is why it failed. `None` when it was another
+    /// process of the unit, such as its `ExecStartPre=`.
     pub exit_status: Option<i32>,
+}
+
+impl Status {
+    /// What is said of a unit that neither fleet nor systemd knows.
+    pub fn not_found() -> Status {
+        Status {
+            linked: None,
+            state: SystemdState {
+                load: "not-found".into(),
+                active: "inactive".into(),
+                sub: "dead".into(),
+            },
+            job_pending: false,
+            result: None,
+            exit_status: None,
+        }
+    }
 }
 
 /// How a job ended, in systemd's words (systemd's `org.freedesktop.systemd1`, `JobRemoved`).

@@ -1,0 +1,199 @@
+//! The real thing: [`UnitManager`] over D-Bus.
+//!
+//! This file starts and stops; `observe` looks, `batch` links and unlinks, `signals` listens. It
+//! must not know why a unit should run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::AbortHandle;
+
+use super::bus::{Bus, failed, is_no_such_unit};
+use super::folder::Folder;
+use super::proxy::ManagerProxy;
+use super::{Signal, Status, SystemdError, UnitManager, batch, observe, signals};
+use crate::unitfile::{UnitFile, UnitName};
+
+/// How systemd treats a job that stands in the way of a new one: the new one wins.
+const REPLACE: &str = "replace";
+
+/// systemd on this machine, reached over the system bus.
+#[derive(Debug)]
+pub struct SystemdManager {
+    bus: Arc<Bus>,
+    folder: Arc<Folder>,
+    /// Held while unit files change: a batch sees what systemd has loaded, writes, and reloads if
+    /// need be, and must not be interleaved with another one.
+    changing: Mutex<()>,
+    /// The task that forwards signals to the last subscriber.
+    forwarder: std::sync::Mutex<Option<AbortHandle>>,
+}
+
+impl SystemdManager {
+    /// Finds systemd on the system bus; its unit files are kept in `folder`, an absolute path.
+    /// When systemd cannot be reached, try again later. Once it was reached, contact that is lost is
+    /// restored by the next call.
+    pub async fn connect(folder: PathBuf) -> Result<SystemdManager, SystemdError> {
+        let bus = Bus::default();
+        bus.manager()
+            .await
+            .map_err(|error| failed("connect".into(), error))?;
+        Ok(SystemdManager {
+            bus: Arc::new(bus),
+            folder: Arc::new(Folder::new(folder)),
+            changing: Mutex::default(),
+            forwarder: std::sync::Mutex::default(),
+        })
+    }
+
+    async fn start_raw(&self, name: &UnitName) -> zbus::Result<()> {
+        let manager = self.bus.manager().await?;
+        match manager.start_unit(name.as_str(), REPLACE).await {
+            Err(error) if is_no_such_unit(&error) && self.repair(&manager).await? => {
+                manager.start_unit(name.as_str(), REPLACE).await.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// systemd does not know a unit that is to be started, or one that this one requires. Where
+    /// fleet has its file, systemd has overlooked it, since it goes by the times of directories,
+    /// which can be coarse; or fleetd died between writing and linking. Says whether there was
+    /// such a file; if not, there is nothing to try again.
+    async fn repair(&self, manager: &ManagerProxy<'_>) -> zbus::Result<bool> {
+        let _changing = self.changing.lock().await;
+        let Ok(files) = observe::list(&self.folder).await else {
+            return Ok(false);
+        };
+        let overlooked = observe::overlooked(manager, files.keys()).await?;
+        if overlooked.is_empty() {
+            return Ok(false);
+        }
+        batch::link_again(manager, &self.folder, &overlooked).await?;
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl UnitManager for SystemdManager {
+    async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError> {
+        let files = observe::list(&self.folder).await?;
+        let look = async { observe::look(&self.bus.manager().await?, files).await };
+        look.await
+            .map_err(|error| failed("observe units".into(), error))
+    }
+
+    async fn observe_one(&self, name: &UnitName) -> Result<Status, SystemdError> {
+        if !self.folder.contains(name) {
+            return Ok(Status::not_found());
+        }
+        let files = BTreeMap::from([(name.clone(), self.folder.hash(name)?)]);
+        let look = async { observe::look(&self.bus.manager().await?, files).await };
+        let mut found = look
+            .await
+            .map_err(|error| failed(format!("observe {name}"), error))?;
+        Ok(found.remove(name).unwrap_or_else(Status::not_found))
+    }
+
+    async fn link(
+        &self,
+        files: &[(UnitName, UnitFile)],
+    ) -> Vec<(UnitName, Result<(), SystemdError>)> {
+        let _changing = self.changing.lock().await;
+        batch::link(&self.bus, &self.folder, files).await
+    }
+
+    async fn unlink(&self, names: &[UnitName]) -> Vec<(UnitName, Result<(), SystemdError>)> {
+        let _changing = self.changing.lock().await;
+        batch::unlink(&self.bus, &self.folder, names).await
+    }
+
+    async fn start(&self, name: &UnitName) -> Result<(), SystemdError> {
+        self.start_raw(name)
+            .await
+            .map_err(|error| failed(format!("start {name}"), error))
+    }
+
+    async fn restart(&self, name: &UnitName) -> Result<(), SystemdError> {
+        let restart = async {
+            self.bus
+                .manager()
+                .await?
+                .restart_unit(name.as_str(), REPLACE)
+                .await
+                .map(drop)
+        };
+        restart
+            .await
+            .map_err(|error| failed(format!("restart {name}"), error))
+    }
+
+    async fn stop(&self, name: &UnitName) -> Result<(), SystemdError> {
+        let stop = async {
+            self.bus
+                .manager()
+                .await?
+                .stop_unit(name.as_str(), REPLACE)
+                .await
+                .map(drop)
+        };
+        unless_gone(stop.await).map_err(|error| failed(format!("stop {name}"), error))
+    }
+
+    async fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError> {
+        let reset = async {
+            self.bus
+                .manager()
+                .await?
+                .reset_failed_unit(name.as_str())
+                .await
+        };
+        unless_gone(reset.await)
+            .map_err(|error| failed(format!("reset the failure of {name}"), error))
+    }
+
+    async fn signals(&self) -> Result<mpsc::UnboundedReceiver<Signal>, SystemdError> {
+        let subscription = signals::subscribe(&self.bus).await?;
+        // Unbounded, since the reader of the bus must never wait for the listener; what is in it is
+        // bounded by what systemd does while the listener makes one pass.
+        let (listener, signals) = mpsc::unbounded_channel();
+        let task = tokio::spawn(signals::forward(
+            self.bus.clone(),
+            self.folder.clone(),
+            subscription,
+            listener,
+        ));
+        self.forward_by(Some(task.abort_handle()));
+        Ok(signals)
+    }
+}
+
+impl SystemdManager {
+    /// Replaces the forwarding task.
+    fn forward_by(&self, task: Option<AbortHandle>) {
+        let mut forwarder = self
+            .forwarder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = std::mem::replace(&mut *forwarder, task) {
+            old.abort();
+        }
+    }
+}
+
+impl Drop for SystemdManager {
+    fn drop(&mut self) {
+        self.forward_by(None);
+    }
+}
+
+/// A unit that systemd does not know has been stopped, and has not failed.
+fn unless_gone(result: zbus::Result<()>) -> zbus::Result<()> {
+    match result {
+        Err(error) if is_no_such_unit(&error) => Ok(()),
+        other => other,
+    }
+}
