@@ -10,7 +10,7 @@ use std::path::Path;
 use futures_util::{StreamExt, stream};
 
 use super::SystemdError;
-use super::bus::{Bus, failed, is_no_such_unit, is_refusal};
+use super::bus::{Bus, failed, is_bad_unit, is_no_such_unit, is_refusal};
 use super::folder::Folder;
 use super::observe::{self, CALLS_AT_ONCE};
 use super::proxy::{self, Change, ManagerProxy, UnitInfo};
@@ -105,18 +105,22 @@ pub(super) async fn unlink(
     batch.results(&names)
 }
 
-/// Has systemd link files once more that it does not find, and read everything anew. What it still
-/// refuses shows when the unit is started.
+/// Has systemd link files once more that it does not find, and read everything anew. Says whether
+/// that may have helped any of them.
 pub(super) async fn link_again(
     manager: &ManagerProxy<'_>,
     folder: &Folder,
     names: &[UnitName],
-) -> zbus::Result<()> {
+) -> zbus::Result<bool> {
     let mut batch = Batch::new(manager, folder);
     batch
         .ask(Verb::Link, &names.iter().collect::<Vec<_>>())
         .await;
-    manager.reload().await
+    if batch.failures.len() == names.len() {
+        return Ok(false);
+    }
+    manager.reload().await?;
+    Ok(true)
 }
 
 /// What a batch starts with: systemd, and those of the units that it has in memory.
@@ -225,8 +229,7 @@ impl<'a> Batch<'a> {
             Verb::Disable => {
                 let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
                 match self.manager.disable_unit_files(&names, true).await {
-                    // Nothing of it is left that could be removed.
-                    Err(error) if is_no_such_unit(&error) && names.len() == 1 => Ok(Vec::new()),
+                    Err(error) if names.len() == 1 && has_no_links(&error) => Ok(Vec::new()),
                     other => other,
                 }
             }
@@ -335,6 +338,12 @@ impl<'a> Batch<'a> {
             .map(|name| ((*name).clone(), result(name)))
             .collect()
     }
+}
+
+/// Whether systemd's answer means that there is no link of this unit that it could remove: there is
+/// none left, or it is a name that systemd would not have linked in the first place.
+fn has_no_links(error: &zbus::Error) -> bool {
+    is_no_such_unit(error) || is_bad_unit(error)
 }
 
 /// Of a link in a folder `WANTER.wants` and the like: the wanter, and the unit it pulls in.

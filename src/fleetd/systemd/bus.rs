@@ -70,6 +70,11 @@ pub(super) fn is_no_such_unit(error: &zbus::Error) -> bool {
     refusal(error).is_some_and(|(name, _)| name == "org.freedesktop.systemd1.NoSuchUnit")
 }
 
+/// Whether systemd's error says that it does not accept the unit's name, or what is in its file.
+pub(super) fn is_bad_unit(error: &zbus::Error) -> bool {
+    refusal(error).is_some_and(|(name, _)| name == "org.freedesktop.systemd1.BadUnitSetting")
+}
+
 /// `error` in fleet's words: `operation` is what was asked, with the unit.
 pub(super) fn failed(operation: String, error: zbus::Error) -> SystemdError {
     match refusal(&error) {
@@ -99,24 +104,23 @@ fn refusal(error: &zbus::Error) -> Option<(String, String)> {
     }
 }
 
-/// Whether it is the bus that speaks, saying that systemd is not there: it happens for a moment
-/// when dbus-daemon was restarted and systemd has not come back to it.
+/// Whether it is the bus that speaks, saying that systemd is not there (or cannot be made to, since
+/// nobody can start systemd but the kernel): it happens for a moment when dbus-daemon was restarted
+/// and systemd has not come back to it.
 fn from_the_bus(error: &fdo::Error) -> bool {
-    use fdo::Error as E;
-    matches!(
-        error,
-        E::ZBus(_)
-            | E::ServiceUnknown(_)
-            | E::NameHasNoOwner(_)
-            | E::NoReply(_)
-            | E::Disconnected(_)
-            | E::NoServer(_)
-            | E::TimedOut(_)
-            | E::Timeout(_)
-            | E::SpawnChildExited(_)
-            | E::SpawnExecFailed(_)
-            | E::SpawnFailed(_)
-    )
+    let name = error.name();
+    let Some(word) = name.strip_prefix("org.freedesktop.DBus.Error.") else {
+        return true;
+    };
+    let words = [
+        "ServiceUnknown",
+        "NameHasNoOwner",
+        "NoReply",
+        "Disconnected",
+        "NoServer",
+    ];
+    let late = ["Timeout", "TimedOut"];
+    words.contains(&word) || late.contains(&word) || word.starts_with("Spawn.")
 }
 
 #[cfg(test)]

@@ -13,12 +13,31 @@ use tokio::task::AbortHandle;
 
 use super::bus::{Bus, failed, is_no_such_unit};
 use super::folder::Folder;
+use super::gate::{Gate, JOBS_MAX};
 use super::proxy::ManagerProxy;
 use super::{Signal, Status, SystemdError, UnitManager, batch, observe, signals};
 use crate::unitfile::{UnitFile, UnitName};
 
 /// How systemd treats a job that stands in the way of a new one: the new one wins.
 const REPLACE: &str = "replace";
+
+/// What can be queued.
+#[derive(Debug, Clone, Copy)]
+enum Job {
+    Start,
+    Restart,
+    Stop,
+}
+
+impl Job {
+    fn word(self) -> &'static str {
+        match self {
+            Job::Start => "start",
+            Job::Restart => "restart",
+            Job::Stop => "stop",
+        }
+    }
+}
 
 /// systemd on this machine, reached over the system bus.
 #[derive(Debug)]
@@ -28,6 +47,7 @@ pub struct SystemdManager {
     /// Held while unit files change: a batch sees what systemd has loaded, writes, and reloads if
     /// need be, and must not be interleaved with another one.
     changing: Mutex<()>,
+    gate: Gate,
     /// The task that forwards signals to the last subscriber.
     forwarder: std::sync::Mutex<Option<AbortHandle>>,
 }
@@ -45,14 +65,34 @@ impl SystemdManager {
             bus: Arc::new(bus),
             folder: Arc::new(Folder::new(folder)),
             changing: Mutex::default(),
+            gate: Gate::default(),
             forwarder: std::sync::Mutex::default(),
         })
     }
 
-    async fn start_raw(&self, name: &UnitName) -> zbus::Result<()> {
-        let manager = self.bus.manager().await?;
+    /// Queues a job, when there are not too many.
+    async fn queue(&self, job: Job, name: &UnitName) -> Result<(), SystemdError> {
+        let operation = || format!("{} {name}", job.word());
+        let to_error = |error| failed(operation(), error);
+        let manager = self.bus.manager().await.map_err(to_error)?;
+        if !self.gate.pass(&manager).await.map_err(to_error)? {
+            return Err(SystemdError::Refused {
+                operation: operation(),
+                name: "org.freedesktop.DBus.Error.LimitsExceeded".into(),
+                message: format!("{JOBS_MAX} jobs are under way, and none of them ends"),
+            });
+        }
+        let queued = match job {
+            Job::Start => self.start_raw(&manager, name).await,
+            Job::Restart => manager.restart_unit(name.as_str(), REPLACE).await.map(drop),
+            Job::Stop => unless_gone(manager.stop_unit(name.as_str(), REPLACE).await.map(drop)),
+        };
+        queued.map_err(to_error)
+    }
+
+    async fn start_raw(&self, manager: &ManagerProxy<'_>, name: &UnitName) -> zbus::Result<()> {
         match manager.start_unit(name.as_str(), REPLACE).await {
-            Err(error) if is_no_such_unit(&error) && self.repair(&manager).await? => {
+            Err(error) if is_no_such_unit(&error) && self.repair(manager).await? => {
                 manager.start_unit(name.as_str(), REPLACE).await.map(drop)
             }
             other => other.map(drop),
@@ -69,11 +109,7 @@ impl SystemdManager {
             return Ok(false);
         };
         let overlooked = observe::overlooked(manager, files.keys()).await?;
-        if overlooked.is_empty() {
-            return Ok(false);
-        }
-        batch::link_again(manager, &self.folder, &overlooked).await?;
-        Ok(true)
+        Ok(!overlooked.is_empty() && batch::link_again(manager, &self.folder, &overlooked).await?)
     }
 }
 
@@ -112,35 +148,15 @@ impl UnitManager for SystemdManager {
     }
 
     async fn start(&self, name: &UnitName) -> Result<(), SystemdError> {
-        self.start_raw(name)
-            .await
-            .map_err(|error| failed(format!("start {name}"), error))
+        self.queue(Job::Start, name).await
     }
 
     async fn restart(&self, name: &UnitName) -> Result<(), SystemdError> {
-        let restart = async {
-            self.bus
-                .manager()
-                .await?
-                .restart_unit(name.as_str(), REPLACE)
-                .await
-                .map(drop)
-        };
-        restart
-            .await
-            .map_err(|error| failed(format!("restart {name}"), error))
+        self.queue(Job::Restart, name).await
     }
 
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError> {
-        let stop = async {
-            self.bus
-                .manager()
-                .await?
-                .stop_unit(name.as_str(), REPLACE)
-                .await
-                .map(drop)
-        };
-        unless_gone(stop.await).map_err(|error| failed(format!("stop {name}"), error))
+        self.queue(Job::Stop, name).await
     }
 
     async fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError> {

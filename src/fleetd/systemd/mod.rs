@@ -6,11 +6,12 @@
 //!
 //! The trait is in this file. [`SystemdManager`] is the real systemd: `bus` is the connection and
 //! `proxy` what systemd can be asked on it; `observe` looks, `batch` links and unlinks, `signals`
-//! listens, and `folder` holds the unit files. [`MemoryUnits`] is the twin.
+//! listens, `gate` keeps jobs from becoming too many, and `folder` holds the unit files. [`MemoryUnits`] is the twin.
 
 mod batch;
 mod bus;
 mod folder;
+mod gate;
 mod manager;
 mod memory;
 mod observe;
@@ -79,7 +80,8 @@ pub enum JobResult {
     Canceled,
     /// A unit it required did not start.
     Dependency,
-    /// Nothing to do (for example an unmet condition).
+    /// Nothing to do. Not for an unmet condition: to systemd such a start is done, and the unit
+    /// inactive.
     Skipped,
 }
 
@@ -157,7 +159,9 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
 
     /// Writes the files, links them as runtime units and enables those with an `[Install]`
     /// section. Afterwards systemd starts them from these files and no older ones: one `Reload` for
-    /// the batch where systemd has an older file loaded, none for files it has never seen.
+    /// the batch where systemd has an older file loaded, none for files it has never seen. Running
+    /// units are not touched. The file of a unit that failed here may have been written: link it
+    /// again, or unlink it.
     async fn link(
         &self,
         files: &[(UnitName, UnitFile)],
@@ -168,13 +172,15 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
     async fn unlink(&self, names: &[UnitName]) -> Vec<(UnitName, Result<(), SystemdError>)>;
 
     /// Queues a start and returns when systemd has accepted it; how it ends comes as a
-    /// [`Signal::JobEnded`]. Starting a running unit changes nothing.
+    /// [`Signal::JobEnded`]. Starting a running unit changes nothing. A job of the unit that this one
+    /// replaces ends first, as [`JobResult::Canceled`].
     async fn start(&self, name: &UnitName) -> Result<(), SystemdError>;
 
     /// Queues a stop, and a start after it; like [`UnitManager::start`].
     async fn restart(&self, name: &UnitName) -> Result<(), SystemdError>;
 
-    /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success.
+    /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success, and no
+    /// job's end follows. A oneshot that is stopped while it starts has failed, in systemd's eyes.
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError>;
 
     /// Forgets that a unit failed, so that it can be unloaded. A unit that is not loaded, or did

@@ -3,7 +3,7 @@
 //!
 //! Nothing here changes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -81,7 +81,7 @@ pub(super) async fn overlooked(
     Ok(names.filter(missing).cloned().collect())
 }
 
-/// Those of the units that systemd has in its memory, read from a file.
+/// Those of the units that systemd has in its memory and would not read again.
 pub(super) async fn loaded(
     manager: &ManagerProxy<'_>,
     names: &[&str],
@@ -91,10 +91,13 @@ pub(super) async fn loaded(
         1..=FEW => manager.list_units_by_patterns(&[], names).await?,
         _ => manager.list_units().await?,
     };
-    let wanted: std::collections::BTreeSet<&str> = names.iter().copied().collect();
+    let wanted: BTreeSet<&str> = names.iter().copied().collect();
+    // One that others refer to, but that never had a file, is read as soon as it gets one. A running
+    // one that lost its file is not: in its cgroup, systemd reads it anew only in a reload.
+    let is_read = |info: &UnitInfo| info.load != "not-found" || info.active != "inactive";
     Ok(infos
         .into_iter()
-        .filter(|info| wanted.contains(info.name.as_str()) && info.load != "not-found")
+        .filter(|info| wanted.contains(info.name.as_str()) && is_read(info))
         .map(|info| (info.name.clone(), info))
         .collect())
 }

@@ -82,6 +82,10 @@ pub(super) trait Manager {
     ) -> zbus::Result<(bool, Vec<Change>)>;
     fn disable_unit_files(&self, names: &[&str], runtime: bool) -> zbus::Result<Vec<Change>>;
 
+    /// How many jobs are queued or running.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn n_jobs(&self) -> zbus::Result<u32>;
+
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;

@@ -10,6 +10,7 @@ pub async fn all(room: &mut Room) {
     a_service_runs_from_start_to_stop(room).await;
     stopping_what_is_not_there_is_a_success(room).await;
     a_oneshot_is_starting_until_it_ends(room).await;
+    a_oneshot_that_is_stopped_has_failed(room).await;
     a_failure_says_why_and_is_forgotten_on_demand(room).await;
     a_failed_unit_leaves_nothing_behind(room).await;
     a_changed_file_counts_from_the_next_start(room).await;
@@ -92,6 +93,21 @@ async fn a_oneshot_is_starting_until_it_ends(room: &mut Room) {
     assert_eq!(room.start(&unit).await, JobResult::Done);
     assert_eq!(words(&room.status(&unit).await), "loaded active exited");
     assert_eq!(room.stop(&unit).await, JobResult::Done);
+    room.unlink(&unit).await;
+}
+
+async fn a_oneshot_that_is_stopped_has_failed(room: &mut Room) {
+    let unit = name("law-stopped.service");
+    room.link(&unit, &told("Type=oneshot\n")).await;
+    room.manager.start(&unit).await.unwrap();
+    room.until(&unit, "activating").await;
+    assert_eq!(room.stop(&unit).await, JobResult::Canceled, "the start");
+    assert_eq!(room.job_end(&unit).await, JobResult::Done, "the stop");
+    let status = room.until(&unit, "failed").await;
+    assert_eq!(
+        (status.result.as_deref(), status.exit_status),
+        (Some("signal"), None)
+    );
     room.unlink(&unit).await;
 }
 
@@ -236,11 +252,11 @@ async fn an_instance_has_its_own_file(room: &mut Room) {
     room.manager.start(&units[1].0).await.unwrap();
     room.until(&units[1].0, "activating").await;
     assert_eq!(room.status(&units[0].0).await.state.active, "active");
-    let names = units.map(|(unit, _)| unit);
-    for unit in &names {
-        room.stop(unit).await;
-    }
-    all_done(&room.manager.unlink(&names).await);
+    let [one, two] = units.map(|(unit, _)| unit);
+    room.world.exit(&two, 0);
+    assert_eq!(room.job_end(&two).await, JobResult::Done);
+    assert_eq!(room.stop(&one).await, JobResult::Done);
+    all_done(&room.manager.unlink(&[one, two]).await);
 }
 
 async fn a_template_disturbs_nobody(room: &mut Room) {
@@ -266,9 +282,7 @@ async fn a_bad_unit_does_not_fail_its_neighbours(room: &mut Room) {
     assert!(matches!(&results[1], (unit, Ok(())) if *unit == good));
     assert_eq!(room.start(&good).await, JobResult::Done);
     room.stop(&good).await;
-    for (unit, result) in room.manager.unlink(&[bad, good]).await {
-        assert!(result.is_ok(), "{unit}: {result:?}");
-    }
+    all_done(&room.manager.unlink(&[bad, good]).await);
 }
 
 async fn observing_causes_no_signals(room: &mut Room) {

@@ -24,8 +24,9 @@ enum Phase {
     Running,
     /// A oneshot that ended well and counts as active (`RemainAfterExit=yes`).
     Exited,
+    /// With the exit status, or killed while starting.
     Failed {
-        status: i32,
+        status: Option<i32>,
     },
 }
 
@@ -120,7 +121,9 @@ impl Machine {
         unit.phase = match status {
             0 if remains => Phase::Exited,
             0 => Phase::Dead,
-            status => Phase::Failed { status },
+            status => Phase::Failed {
+                status: Some(status),
+            },
         };
         self.changed(name);
         if starting {
@@ -150,9 +153,10 @@ impl Machine {
         let file = self.files.get(name)?;
         let unit = self.units.get(name);
         let phase = unit.map_or(Phase::Dead, |unit| unit.phase);
-        let failure = match phase {
-            Phase::Failed { status } => Some(status),
-            _ => None,
+        let (result, exit_status) = match phase {
+            Phase::Failed { status: None } => (Some("signal"), None),
+            Phase::Failed { status } => (Some("exit-code"), status),
+            _ => (None, None),
         };
         let (active, sub) = words(phase, name.unit_type());
         Some(Status {
@@ -163,8 +167,8 @@ impl Machine {
                 sub: sub.into(),
             },
             job_pending: unit.is_some_and(|unit| unit.job.is_some()),
-            result: failure.map(|_| "exit-code".into()),
-            exit_status: failure,
+            result: result.map(Into::into),
+            exit_status,
         })
     }
 
@@ -180,10 +184,13 @@ impl Machine {
                 self.start(name);
             }
             Some(Job::Stop) => {
-                // A failure stays, until it is reset or the unit started.
-                if !matches!(unit.phase, Phase::Failed { .. }) {
-                    unit.phase = Phase::Dead;
-                }
+                unit.phase = match unit.phase {
+                    // To systemd a oneshot that is killed has failed.
+                    Phase::Starting => Phase::Failed { status: None },
+                    // A failure stays until it is reset, or the unit started.
+                    Phase::Failed { status } => Phase::Failed { status },
+                    Phase::Dead | Phase::Running | Phase::Exited => Phase::Dead,
+                };
                 self.changed(name);
                 self.finish(name, JobResult::Done);
                 self.collect(name);
