@@ -5,8 +5,10 @@
 //!
 //! - [`unitfile`]: text to unit file and back, names, specifiers, hash. Pure; knows nobody.
 //! - [`model`]: the nouns both programs share. Pure; knows `unitfile` only.
+//! - [`api`]: the v1 wire: JSON types, errors, events, typed client.
 //! - [`fleetd`]: the daemon.
 
+pub mod api;
 pub mod fleetd;
 pub mod model;
 pub mod unitfile;

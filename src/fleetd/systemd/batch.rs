@@ -10,7 +10,7 @@ use std::path::Path;
 use futures_util::{StreamExt, stream};
 
 use super::SystemdError;
-use super::bus::{Bus, failed, is_bad_unit, is_no_such_unit, is_refusal};
+use super::bus::{Bus, failed, is_named, is_no_such_unit, is_refusal};
 use super::folder::Folder;
 use super::observe::{self, CALLS_AT_ONCE};
 use super::proxy::{self, Change, ManagerProxy, UnitInfo};
@@ -343,7 +343,7 @@ impl<'a> Batch<'a> {
 /// Whether systemd's answer means that there is no link of this unit that it could remove: there is
 /// none left, or it is a name that systemd would not have linked in the first place.
 fn has_no_links(error: &zbus::Error) -> bool {
-    is_no_such_unit(error) || is_bad_unit(error)
+    is_no_such_unit(error) || is_named(error, "org.freedesktop.systemd1.BadUnitSetting")
 }
 
 /// Of a link in a folder `WANTER.wants` and the like: the wanter, and the unit it pulls in.

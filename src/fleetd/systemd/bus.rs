@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use zbus::{DBusError, connection, fdo, proxy::CacheProperties};
 
-use super::SystemdError;
 use super::proxy::ManagerProxy;
+use super::{NO_SUCH_UNIT, SystemdError};
 
 /// How long systemd may take to answer one call. While it reloads it answers nobody, and that takes
 /// a second for a thousand running units on a small machine: this is ten times the worst we expect.
@@ -65,14 +65,14 @@ pub(super) fn is_refusal(error: &zbus::Error) -> bool {
     refusal(error).is_some()
 }
 
-/// Whether systemd's error says that there is no such unit, loaded or on disk.
-pub(super) fn is_no_such_unit(error: &zbus::Error) -> bool {
-    refusal(error).is_some_and(|(name, _)| name == "org.freedesktop.systemd1.NoSuchUnit")
+/// Whether systemd answered with the error of this name.
+pub(super) fn is_named(error: &zbus::Error, wanted: &str) -> bool {
+    refusal(error).is_some_and(|(name, _)| name == wanted)
 }
 
-/// Whether systemd's error says that it does not accept the unit's name, or what is in its file.
-pub(super) fn is_bad_unit(error: &zbus::Error) -> bool {
-    refusal(error).is_some_and(|(name, _)| name == "org.freedesktop.systemd1.BadUnitSetting")
+/// Whether systemd's error says that there is no such unit, loaded or on disk.
+pub(super) fn is_no_such_unit(error: &zbus::Error) -> bool {
+    is_named(error, NO_SUCH_UNIT)
 }
 
 /// `error` in fleet's words: `operation` is what was asked, with the unit.

@@ -10,11 +10,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::SystemdError;
-use crate::unitfile::{UnitFile, UnitHash, UnitName};
+use crate::unitfile::{UnitFile, UnitName};
 
 /// A file is written under this name and then renamed, so that nobody reads half of it. It is no
 /// unit name, and one name is enough since only one batch is written at a time.
 const UNFINISHED: &str = ".unfinished";
+
+/// What is in a file here: a unit file, or something else.
+pub(super) type Found = Option<UnitFile>;
 
 /// The folder. It is made when the first file is written.
 #[derive(Debug)]
@@ -54,13 +57,11 @@ impl Folder {
         }
     }
 
-    /// The hash of the unit's file; `None` when there is none, or when somebody else put something
-    /// in its place that is no unit file.
-    pub(super) fn hash(&self, name: &UnitName) -> Result<Option<UnitHash>, SystemdError> {
+    /// The unit's file, if there is one: `Some(None)` when somebody else put something in its place
+    /// that is no unit file.
+    pub(super) fn find(&self, name: &UnitName) -> Result<Option<Found>, SystemdError> {
         let contents = self.read(name)?;
-        Ok(contents
-            .and_then(|text| UnitFile::parse(&text).ok())
-            .map(|file| file.hash()))
+        Ok(contents.map(|text| UnitFile::parse(&text).ok()))
     }
 
     /// Writes the unit's file, whole or not at all.
@@ -84,9 +85,8 @@ impl Folder {
         }
     }
 
-    /// Every unit that has a file here, with the hash of the file. What has no unit's name is not
-    /// ours and is left alone.
-    pub(super) fn list(&self) -> Result<BTreeMap<UnitName, Option<UnitHash>>, SystemdError> {
+    /// Every unit that has a file here. What has no unit's name is not ours and is left alone.
+    pub(super) fn list(&self) -> Result<BTreeMap<UnitName, Found>, SystemdError> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -103,8 +103,8 @@ impl Folder {
             if let Some(name) = name
                 && is_file
             {
-                let hash = self.hash(&name)?;
-                found.insert(name, hash);
+                // It may be gone in the meantime.
+                found.extend(self.find(&name)?.map(|file| (name, file)));
             }
         }
         Ok(found)
@@ -154,7 +154,7 @@ mod tests {
         );
         assert_eq!(
             folder.list().unwrap(),
-            BTreeMap::from([(hello.clone(), Some(new.hash()))])
+            BTreeMap::from([(hello.clone(), Some(new))])
         );
 
         folder.remove(&hello).unwrap();

@@ -10,12 +10,13 @@ use std::sync::{Arc, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
+use zbus::OwnedObjectPath;
 
 use super::bus::{Bus, failed, is_no_such_unit};
 use super::folder::Folder;
 use super::gate::{Gate, JOBS_MAX};
 use super::proxy::ManagerProxy;
-use super::{Signal, Status, SystemdError, UnitManager, batch, observe, signals};
+use super::{JobId, Signal, Status, SystemdError, UnitManager, batch, observe, proxy, signals};
 use crate::unitfile::{UnitFile, UnitName};
 
 /// How systemd treats a job that stands in the way of a new one: the new one wins.
@@ -37,6 +38,15 @@ impl Job {
             Job::Stop => "stop",
         }
     }
+}
+
+/// What happens to this process's own unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopKind {
+    /// It is stopped, alone or with the whole machine.
+    Stop,
+    /// It will be back at once.
+    Restart,
 }
 
 /// systemd on this machine, reached over the system bus.
@@ -70,8 +80,26 @@ impl SystemdManager {
         })
     }
 
+    /// Whether systemd will start this process again once it has ended. That is so when the
+    /// process's unit is being restarted, and when nobody asked systemd to stop it.
+    pub async fn stop_kind(&self) -> Result<StopKind, SystemdError> {
+        let job = async {
+            let manager = self.bus.manager().await?;
+            let path = manager.get_unit_by_pid(std::process::id()).await?;
+            let id = proxy::unit(&manager, &path).await?.id().await?;
+            manager.list_units_by_names(&[&id]).await
+        };
+        let unit = job
+            .await
+            .map_err(|error| failed("find out why to stop".into(), error))?;
+        Ok(match unit.iter().any(|unit| unit.job_kind == "stop") {
+            true => StopKind::Stop,
+            false => StopKind::Restart,
+        })
+    }
+
     /// Queues a job, when there are not too many.
-    async fn queue(&self, job: Job, name: &UnitName) -> Result<(), SystemdError> {
+    async fn queue(&self, job: Job, name: &UnitName) -> Result<JobId, SystemdError> {
         let operation = || format!("{} {name}", job.word());
         let to_error = |error| failed(operation(), error);
         let manager = self.bus.manager().await.map_err(to_error)?;
@@ -84,18 +112,22 @@ impl SystemdManager {
         }
         let queued = match job {
             Job::Start => self.start_raw(&manager, name).await,
-            Job::Restart => manager.restart_unit(name.as_str(), REPLACE).await.map(drop),
-            Job::Stop => unless_gone(manager.stop_unit(name.as_str(), REPLACE).await.map(drop)),
+            Job::Restart => manager.restart_unit(name.as_str(), REPLACE).await,
+            Job::Stop => manager.stop_unit(name.as_str(), REPLACE).await,
         };
-        queued.map_err(to_error)
+        queued.and_then(|path| job_id(&path)).map_err(to_error)
     }
 
-    async fn start_raw(&self, manager: &ManagerProxy<'_>, name: &UnitName) -> zbus::Result<()> {
+    async fn start_raw(
+        &self,
+        manager: &ManagerProxy<'_>,
+        name: &UnitName,
+    ) -> zbus::Result<OwnedObjectPath> {
         match manager.start_unit(name.as_str(), REPLACE).await {
             Err(error) if is_no_such_unit(&error) && self.repair(manager).await? => {
-                manager.start_unit(name.as_str(), REPLACE).await.map(drop)
+                manager.start_unit(name.as_str(), REPLACE).await
             }
-            other => other.map(drop),
+            other => other,
         }
     }
 
@@ -123,15 +155,23 @@ impl UnitManager for SystemdManager {
     }
 
     async fn observe_one(&self, name: &UnitName) -> Result<Status, SystemdError> {
-        if !self.folder.contains(name) {
+        let Some(file) = self.folder.find(name)? else {
             return Ok(Status::not_found());
-        }
-        let files = BTreeMap::from([(name.clone(), self.folder.hash(name)?)]);
+        };
+        let files = BTreeMap::from([(name.clone(), file)]);
         let look = async { observe::look(&self.bus.manager().await?, files).await };
         let mut found = look
             .await
             .map_err(|error| failed(format!("observe {name}"), error))?;
         Ok(found.remove(name).unwrap_or_else(Status::not_found))
+    }
+
+    async fn files(&self) -> Result<BTreeMap<UnitName, UnitFile>, SystemdError> {
+        let files = observe::list(&self.folder).await?;
+        Ok(files
+            .into_iter()
+            .filter_map(|(name, file)| Some((name, file?)))
+            .collect())
     }
 
     async fn link(
@@ -147,28 +187,19 @@ impl UnitManager for SystemdManager {
         batch::unlink(&self.bus, &self.folder, names).await
     }
 
-    async fn start(&self, name: &UnitName) -> Result<(), SystemdError> {
+    async fn start(&self, name: &UnitName) -> Result<JobId, SystemdError> {
         self.queue(Job::Start, name).await
     }
 
-    async fn restart(&self, name: &UnitName) -> Result<(), SystemdError> {
+    async fn restart(&self, name: &UnitName) -> Result<JobId, SystemdError> {
         self.queue(Job::Restart, name).await
     }
 
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError> {
-        self.queue(Job::Stop, name).await
-    }
-
-    async fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError> {
-        let reset = async {
-            self.bus
-                .manager()
-                .await?
-                .reset_failed_unit(name.as_str())
-                .await
-        };
-        unless_gone(reset.await)
-            .map_err(|error| failed(format!("reset the failure of {name}"), error))
+        match self.queue(Job::Stop, name).await {
+            Err(error) if error.is_no_such_unit() => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     async fn signals(&self) -> Result<mpsc::UnboundedReceiver<Signal>, SystemdError> {
@@ -206,10 +237,12 @@ impl Drop for SystemdManager {
     }
 }
 
-/// A unit that systemd does not know has been stopped, and has not failed.
-fn unless_gone(result: zbus::Result<()>) -> zbus::Result<()> {
-    match result {
-        Err(error) if is_no_such_unit(&error) => Ok(()),
-        other => other,
-    }
+/// The number at the end of a job's path.
+fn job_id(path: &OwnedObjectPath) -> zbus::Result<JobId> {
+    let number = path
+        .as_str()
+        .rsplit('/')
+        .next()
+        .and_then(|number| number.parse().ok());
+    number.map(JobId).ok_or(zbus::Error::InvalidReply)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::bus::is_refusal;
-use super::folder::Folder;
+use super::folder::{Folder, Found};
 use super::proxy::{self, ManagerProxy, UnitInfo};
 use super::{Status, SystemdError};
 use crate::model::SystemdState;
@@ -24,9 +24,7 @@ pub(super) const CALLS_AT_ONCE: usize = 16;
 const FEW: usize = 32;
 
 /// The files in fleet's folder, read aside from the tasks that wait for the network.
-pub(super) async fn list(
-    folder: &Arc<Folder>,
-) -> Result<BTreeMap<UnitName, Option<UnitHash>>, SystemdError> {
+pub(super) async fn list(folder: &Arc<Folder>) -> Result<BTreeMap<UnitName, Found>, SystemdError> {
     let reader = folder.clone();
     match tokio::task::spawn_blocking(move || reader.list()).await {
         Ok(list) => list,
@@ -41,14 +39,15 @@ pub(super) async fn list(
 /// What systemd says of the units that have these files.
 pub(super) async fn look(
     manager: &ManagerProxy<'_>,
-    files: BTreeMap<UnitName, Option<UnitHash>>,
+    files: BTreeMap<UnitName, Found>,
 ) -> zbus::Result<BTreeMap<UnitName, Status>> {
     let infos = by_names(manager, files.keys()).await?;
     let mut infos: BTreeMap<String, UnitInfo> = infos
         .into_iter()
         .map(|info| (info.name.clone(), info))
         .collect();
-    let asked = files.into_iter().map(|(name, hash)| {
+    let asked = files.into_iter().map(|(name, file)| {
+        let hash = file.map(|file| file.hash());
         let info = infos.remove(name.as_str());
         async move {
             let status = match info {

@@ -89,6 +89,9 @@ pub(super) trait Manager {
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    /// The unit that a process belongs to.
+    #[zbus(name = "GetUnitByPID")]
+    fn get_unit_by_pid(&self, pid: u32) -> zbus::Result<OwnedObjectPath>;
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
 
     /// Units that are in systemd's memory; loads nothing.
@@ -110,6 +113,8 @@ pub(super) trait Manager {
     assume_defaults = false
 )]
 pub(super) trait Unit {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn id(&self) -> zbus::Result<String>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn need_daemon_reload(&self) -> zbus::Result<bool>;
 }

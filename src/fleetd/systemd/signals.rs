@@ -14,12 +14,12 @@ use zbus::message::{Message, Type};
 use zbus::names::BusName;
 use zbus::{MatchRule, MessageStream, fdo};
 
-use super::bus::{Bus, failed, is_refusal};
+use super::bus::{Bus, failed, is_named};
 use super::folder::Folder;
 use super::proxy::{
     JobRemoved, MANAGER_INTERFACE, MANAGER_PATH, SYSTEMD, UNIT_INTERFACE, UNITS_PATH,
 };
-use super::{JobResult, Signal, SystemdError};
+use super::{JobId, JobResult, Signal, SystemdError};
 use crate::unitfile::UnitName;
 
 /// How many messages of one kind may wait to be read. When they are more, the whole connection
@@ -27,9 +27,12 @@ use crate::unitfile::UnitName;
 /// sends in the second that these take at worst.
 const QUEUE: std::num::NonZeroUsize = std::num::NonZeroUsize::new(1024).unwrap();
 
-/// The pause before contact is sought again, doubled up to the second after each failure: long
-/// enough to be no load on a machine whose bus is down, short enough for nobody to notice.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// The first pause before contact is sought again; it doubles after each failure. Short enough for
+/// nobody to notice that dbus-daemon was restarted.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// The longest such pause: no load on a machine whose bus is down.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What a message from systemd means.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +95,7 @@ async fn subscribe_raw(bus: &Bus) -> zbus::Result<Subscription> {
     }
     match manager.subscribe().await {
         // Somebody subscribed on this connection before; that is all we want.
-        Err(error) if is_refusal(&error) => {}
+        Err(error) if is_named(&error, "org.freedesktop.systemd1.AlreadySubscribed") => {}
         other => other?,
     }
     Ok(select_all(streams))
@@ -131,21 +134,21 @@ pub(super) async fn forward(
 }
 
 async fn resubscribe(bus: &Bus) -> Subscription {
-    let (mut pause, longest) = RETRY;
+    let mut pause = PAUSE_MIN;
     loop {
         tokio::time::sleep(pause).await;
         match subscribe(bus).await {
             Ok(subscription) => return subscription,
             Err(error) => tracing::debug!(%error, "systemd is not back yet"),
         }
-        pause = longest.min(pause * 2);
+        pause = PAUSE_MAX.min(pause * 2);
     }
 }
 
 /// Whether a signal is about fleet's units.
 fn concerns(folder: &Folder, signal: &Signal) -> bool {
     match signal {
-        Signal::Changed(name) | Signal::JobEnded(name, _) => folder.contains(name),
+        Signal::Changed(unit) | Signal::JobEnded { unit, .. } => folder.contains(unit),
         Signal::LookAgain => true,
     }
 }
@@ -175,20 +178,20 @@ fn decode(message: &Message) -> Heard {
 fn job_ended(message: &Message) -> Option<Signal> {
     let body = message.body();
     let job: JobRemoved = body.deserialize().ok()?;
-    let name = UnitName::parse(&job.unit).ok()?;
-    Some(Signal::JobEnded(name, job_result(&job.result)))
+    Some(Signal::JobEnded {
+        unit: UnitName::parse(&job.unit).ok()?,
+        job: JobId(job.id),
+        result: job_result(&job.result),
+    })
 }
 
 /// systemd's words for the end of a job. Of the rarer ones, some mean that there was nothing to do
 /// and the others that the unit cannot do what it was asked.
 fn job_result(word: &str) -> JobResult {
     match word {
-        "done" => JobResult::Done,
-        "timeout" => JobResult::Timeout,
-        "canceled" | "collected" => JobResult::Canceled,
-        "dependency" => JobResult::Dependency,
-        "skipped" | "once" => JobResult::Skipped,
-        _ => JobResult::Failed,
+        "collected" => JobResult::Canceled,
+        "once" => JobResult::Skipped,
+        _ => JobResult::parse(word).unwrap_or(JobResult::Failed),
     }
 }
 
@@ -256,7 +259,10 @@ mod tests {
     fn messages_are_signals() {
         let job = zbus::OwnedObjectPath::try_from("/org/freedesktop/systemd1/job/7").unwrap();
         let removed = |result| signal("JobRemoved", &(7u32, &job, "hello@1.service", result));
-        let ended = |result| Heard::Signal(Signal::JobEnded(hello(), result));
+        let ended = |result| {
+            let (unit, job) = (hello(), JobId(7));
+            Heard::Signal(Signal::JobEnded { unit, job, result })
+        };
         assert_eq!(decode(&removed("done")), ended(JobResult::Done));
         assert_eq!(decode(&removed("dependency")), ended(JobResult::Dependency));
         assert_eq!(decode(&removed("assert")), ended(JobResult::Failed));

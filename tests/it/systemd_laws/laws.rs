@@ -11,7 +11,7 @@ pub async fn all(room: &mut Room) {
     stopping_what_is_not_there_is_a_success(room).await;
     a_oneshot_is_starting_until_it_ends(room).await;
     a_oneshot_that_is_stopped_has_failed(room).await;
-    a_failure_says_why_and_is_forgotten_on_demand(room).await;
+    a_failure_says_why(room).await;
     a_failed_unit_leaves_nothing_behind(room).await;
     a_changed_file_counts_from_the_next_start(room).await;
     a_changed_file_counts_after_unlink_and_link(room).await;
@@ -36,6 +36,10 @@ async fn a_linked_unit_is_loaded_and_an_unlinked_one_is_gone(room: &mut Room) {
     assert_eq!(words(&status), "loaded inactive dead");
     assert!(!status.job_pending);
     assert_eq!(room.all().await.get(&unit), Some(&status));
+    assert_eq!(
+        room.manager.files().await.unwrap(),
+        [(unit.clone(), contents)].into()
+    );
     room.unlink(&unit).await;
     assert_eq!(room.status(&unit).await, Status::not_found());
     assert!(room.all().await.is_empty());
@@ -61,12 +65,8 @@ async fn a_service_runs_from_start_to_stop(room: &mut Room) {
 async fn stopping_what_is_not_there_is_a_success(room: &mut Room) {
     let unit = name("law-absent.service");
     room.manager.stop(&unit).await.unwrap();
-    room.manager.reset_failed(&unit).await.unwrap();
     let error = room.manager.start(&unit).await.unwrap_err();
-    assert!(
-        matches!(&error, SystemdError::Refused { name, .. } if name.ends_with(".NoSuchUnit")),
-        "{error:?}"
-    );
+    assert!(error.is_no_such_unit(), "{error:?}");
     assert_eq!(
         error.to_string(),
         "start law-absent.service: systemd refused: Unit law-absent.service not found."
@@ -76,12 +76,17 @@ async fn stopping_what_is_not_there_is_a_success(room: &mut Room) {
 async fn a_oneshot_is_starting_until_it_ends(room: &mut Room) {
     let unit = name("law-oneshot.service");
     room.link(&unit, &told("Type=oneshot\n")).await;
-    room.manager.start(&unit).await.unwrap();
+    let job = room.manager.start(&unit).await.unwrap();
     let status = room.until(&unit, "activating").await;
     assert_eq!(words(&status), "loaded activating start");
     assert!(status.job_pending);
+    assert_eq!(
+        room.manager.start(&unit).await.unwrap(),
+        job,
+        "it is starting already"
+    );
     room.world.exit(&unit, 0);
-    assert_eq!(room.job_end(&unit).await, JobResult::Done);
+    assert_eq!(room.end_of(job).await, JobResult::Done);
     assert!(!room.until(&unit, "inactive").await.job_pending);
     room.unlink(&unit).await;
 
@@ -99,9 +104,10 @@ async fn a_oneshot_is_starting_until_it_ends(room: &mut Room) {
 async fn a_oneshot_that_is_stopped_has_failed(room: &mut Room) {
     let unit = name("law-stopped.service");
     room.link(&unit, &told("Type=oneshot\n")).await;
-    room.manager.start(&unit).await.unwrap();
+    let start = room.manager.start(&unit).await.unwrap();
     room.until(&unit, "activating").await;
-    assert_eq!(room.stop(&unit).await, JobResult::Canceled, "the start");
+    room.manager.stop(&unit).await.unwrap();
+    assert_eq!(room.end_of(start).await, JobResult::Canceled);
     assert_eq!(room.job_end(&unit).await, JobResult::Done, "the stop");
     let status = room.until(&unit, "failed").await;
     assert_eq!(
@@ -111,7 +117,7 @@ async fn a_oneshot_that_is_stopped_has_failed(room: &mut Room) {
     room.unlink(&unit).await;
 }
 
-async fn a_failure_says_why_and_is_forgotten_on_demand(room: &mut Room) {
+async fn a_failure_says_why(room: &mut Room) {
     let oneshot = name("law-fails.service");
     room.link(
         &oneshot,
@@ -130,12 +136,6 @@ async fn a_failure_says_why_and_is_forgotten_on_demand(room: &mut Room) {
         "failed",
         "a stop forgets nothing"
     );
-    room.manager.reset_failed(&oneshot).await.unwrap();
-    assert_eq!(
-        words(&room.until(&oneshot, "inactive").await),
-        "loaded inactive dead"
-    );
-
     let crashes = name("law-crashes.service");
     room.link(&crashes, &told("")).await;
     assert_eq!(room.start(&crashes).await, JobResult::Done);

@@ -4,6 +4,8 @@
 //! The twin is tried with every run. The real one needs a machine that booted systemd: there, this
 //! test binary is run with `--ignored systemd_laws_real`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a law that cannot go on is broken
+
 mod laws;
 mod memory;
 mod real;

@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 use fleet::fleetd::systemd::{JobResult, Signal, SystemdManager};
 use fleet::unitfile::{UnitFile, UnitName};
 use futures_util::{StreamExt, stream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::laws;
 use super::room::{Room, World, all_done, name, service};
 
 const FOLDER: &str = "/run/fleet-laws/units";
+
+/// Where the service of these laws writes why it ends.
+const SAID: &str = "/run/fleet-laws/said";
 
 #[derive(Debug)]
 struct Machine;
@@ -59,6 +63,7 @@ async fn systemd_laws_real() {
     a_file_that_was_never_linked_is_linked_at_start(&mut room).await;
     an_edit_by_hand_is_seen_when_linked_again(&mut room).await;
     a_running_unit_that_lost_its_file_gets_it_back(&mut room).await;
+    a_service_knows_why_it_ends();
     an_unmet_condition_is_done(&mut room).await;
     systemd_may_execute_itself_anew(&mut room).await;
     many_units_at_once(&mut room, 1).await;
@@ -135,6 +140,35 @@ async fn a_running_unit_that_lost_its_file_gets_it_back(room: &mut Room) {
     room.unlink(&unit).await;
 }
 
+/// What a service finds out when it is told to end: [`systemd_laws_service`] is that service.
+fn a_service_knows_why_it_ends() {
+    let me = std::env::current_exe().unwrap();
+    let name = "law-service.service";
+    let unit = format!("--unit={name}");
+    let me = [me.to_str().unwrap(), "--ignored", "systemd_laws_service"];
+    run(
+        "systemd-run",
+        &[&["--collect", "--service-type=notify", &unit], &me[..]].concat(),
+    );
+    let said = || std::fs::read_to_string(SAID).unwrap();
+    run("systemctl", &["restart", name]);
+    assert_eq!(said(), "Restart");
+    run("systemctl", &["stop", name]);
+    assert_eq!(said(), "Stop");
+}
+
+#[tokio::test]
+#[ignore = "the laws run it as a service"]
+async fn systemd_laws_service() {
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    let manager = SystemdManager::connect(PathBuf::from(FOLDER))
+        .await
+        .unwrap();
+    sd_notify::notify(&[sd_notify::NotifyState::Ready]).unwrap();
+    terminate.recv().await.unwrap();
+    std::fs::write(SAID, format!("{:?}", manager.stop_kind().await.unwrap())).unwrap();
+}
+
 async fn an_unmet_condition_is_done(room: &mut Room) {
     let unit = name("law-condition.service");
     room.link(&unit, &service("[Unit]\nConditionPathExists=/nowhere\n"))
@@ -168,9 +202,9 @@ async fn many_units_at_once(room: &mut Room, count: usize) {
     all_done(&room.manager.link(&units).await);
     let linked = begin.elapsed();
     let manager = &*room.manager;
-    let starts = names
-        .iter()
-        .map(|unit| async { manager.start(unit).await.unwrap() });
+    let starts = names.iter().map(|unit| async {
+        manager.start(unit).await.unwrap();
+    });
     stream::iter(starts.collect::<Vec<_>>())
         .buffer_unordered(32)
         .collect::<Vec<_>>()
@@ -213,7 +247,7 @@ async fn jobs_ended(signals: &mut UnboundedReceiver<Signal>, count: usize) -> us
         let signal = tokio::time::timeout(Duration::from_secs(60), signals.recv()).await;
         match signal.expect("no signal").expect("the stream ended") {
             Signal::Changed(_) => changed += 1,
-            Signal::JobEnded(..) => ended += 1,
+            Signal::JobEnded { .. } => ended += 1,
             Signal::LookAgain => panic!("systemd was reloaded"),
         }
     }

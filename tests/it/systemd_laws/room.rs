@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::fleetd::systemd::{JobResult, Signal, Status, SystemdError, UnitManager};
+use fleet::fleetd::systemd::{JobId, JobResult, Signal, Status, SystemdError, UnitManager};
 use fleet::unitfile::{UnitFile, UnitName};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -81,30 +81,39 @@ impl Room {
         self.manager.observe().await.unwrap()
     }
 
-    /// Starts the unit and waits for the end of its job.
+    /// Starts the unit and waits for the end of the job.
     pub async fn start(&mut self, unit: &UnitName) -> JobResult {
-        self.forget_signals();
-        self.manager.start(unit).await.unwrap();
-        self.job_end(unit).await
+        let job = self.manager.start(unit).await.unwrap();
+        self.end_of(job).await
     }
 
     pub async fn restart(&mut self, unit: &UnitName) -> JobResult {
-        self.forget_signals();
-        self.manager.restart(unit).await.unwrap();
-        self.job_end(unit).await
+        let job = self.manager.restart(unit).await.unwrap();
+        self.end_of(job).await
     }
 
+    /// Stops the unit and waits until one of its jobs ends.
     pub async fn stop(&mut self, unit: &UnitName) -> JobResult {
         self.forget_signals();
         self.manager.stop(unit).await.unwrap();
         self.job_end(unit).await
     }
 
-    /// Waits for the end of a job of this unit.
-    pub async fn job_end(&mut self, unit: &UnitName) -> JobResult {
+    /// Waits for the end of this job.
+    pub async fn end_of(&mut self, awaited: JobId) -> JobResult {
         loop {
             match self.signal().await {
-                Signal::JobEnded(name, result) if name == *unit => return result,
+                Signal::JobEnded { job, result, .. } if job == awaited => return result,
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for the end of any job of this unit.
+    pub async fn job_end(&mut self, name: &UnitName) -> JobResult {
+        loop {
+            match self.signal().await {
+                Signal::JobEnded { unit, result, .. } if unit == *name => return result,
                 _ => {}
             }
         }

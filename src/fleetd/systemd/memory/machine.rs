@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{JobResult, Signal, Status};
+use super::super::{JobId, JobResult, Signal, Status};
 use crate::model::SystemdState;
 use crate::unitfile::{UnitFile, UnitName, UnitType};
 
@@ -36,7 +36,7 @@ struct Loaded {
     /// As it was when the unit was loaded, or when systemd was last reloaded.
     file: UnitFile,
     phase: Phase,
-    job: Option<Job>,
+    job: Option<(JobId, Job)>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +46,8 @@ pub(super) struct Machine {
     units: BTreeMap<UnitName, Loaded>,
     /// Units whose jobs wait.
     held: BTreeSet<UnitName>,
+    /// The last job's.
+    job_id: u32,
     /// What happened and was not passed on yet.
     pub(super) signals: Vec<Signal>,
 }
@@ -71,32 +73,29 @@ impl Machine {
         self.signals.push(Signal::LookAgain);
     }
 
-    /// Queues a job, and runs it unless it is held. Says whether there is such a unit.
-    pub(super) fn queue(&mut self, name: &UnitName, job: Job) -> bool {
+    /// Queues a job, and runs it unless it is held. `None`: there is no such unit.
+    pub(super) fn queue(&mut self, name: &UnitName, job: Job) -> Option<JobId> {
         if !self.units.contains_key(name) {
-            let Some(file) = self.files.get(name).cloned() else {
-                return false;
-            };
-            let unit = Loaded {
-                file,
-                phase: Phase::Dead,
-                job: None,
-            };
-            self.units.insert(name.clone(), unit);
+            let file = self.files.get(name)?.clone();
+            let (phase, job) = (Phase::Dead, None);
+            self.units.insert(name.clone(), Loaded { file, phase, job });
         }
-        match self
-            .units
-            .get_mut(name)
-            .and_then(|unit| unit.job.replace(job))
-        {
-            Some(old) if old != job => self.ended(name, JobResult::Canceled),
-            _ => {}
-        }
+        let unit = self.units.get_mut(name)?;
+        let id = match unit.job {
+            // The same again is the same job.
+            Some((id, old)) if old == job => id,
+            _ => {
+                self.finish(name, JobResult::Canceled);
+                self.job_id += 1;
+                JobId(self.job_id)
+            }
+        };
+        self.units.get_mut(name)?.job = Some((id, job));
         self.changed(name);
         if !self.held.contains(name) {
             self.run(name);
         }
-        true
+        Some(id)
     }
 
     pub(super) fn hold(&mut self, name: &UnitName) {
@@ -139,7 +138,7 @@ impl Machine {
         self.collect(name);
     }
 
-    pub(super) fn reset_failed(&mut self, name: &UnitName) {
+    fn reset_failed(&mut self, name: &UnitName) {
         if let Some(unit) = self.units.get_mut(name)
             && matches!(unit.phase, Phase::Failed { .. })
         {
@@ -177,7 +176,7 @@ impl Machine {
         let Some(unit) = self.units.get_mut(name) else {
             return;
         };
-        match unit.job {
+        match unit.job.map(|(_, job)| job) {
             Some(Job::Start) => self.start(name),
             Some(Job::Restart) => {
                 unit.phase = Phase::Dead;
@@ -245,14 +244,14 @@ impl Machine {
             .collect()
     }
 
+    /// The unit's job ends, if it has one.
     fn finish(&mut self, name: &UnitName, result: JobResult) {
-        if self
-            .units
-            .get_mut(name)
-            .and_then(|unit| unit.job.take())
-            .is_some()
+        let job = self.units.get_mut(name).and_then(|unit| unit.job.take());
+        if let Some((job, _)) = job
+            && self.files.contains_key(name)
         {
-            self.ended(name, result);
+            let unit = name.clone();
+            self.signals.push(Signal::JobEnded { unit, job, result });
         }
     }
 
@@ -270,12 +269,6 @@ impl Machine {
     fn changed(&mut self, name: &UnitName) {
         if self.files.contains_key(name) {
             self.signals.push(Signal::Changed(name.clone()));
-        }
-    }
-
-    fn ended(&mut self, name: &UnitName, result: JobResult) {
-        if self.files.contains_key(name) {
-            self.signals.push(Signal::JobEnded(name.clone(), result));
         }
     }
 }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use self::machine::{Job, Machine};
-use super::{Signal, Status, SystemdError, UnitManager};
+use super::{JobId, NO_SUCH_UNIT, Signal, Status, SystemdError, UnitManager};
 use crate::unitfile::{UnitFile, UnitName};
 
 /// Something that was asked of a [`MemoryUnits`] and that changes units; in the log of these, tests
@@ -32,8 +32,6 @@ pub enum Call {
     Restart(UnitName),
     /// [`UnitManager::stop`].
     Stop(UnitName),
-    /// [`UnitManager::reset_failed`].
-    ResetFailed(UnitName),
 }
 
 /// What a [`MemoryUnits`] can be told to refuse, once, to a unit.
@@ -132,7 +130,7 @@ impl MemoryUnits {
     }
 
     /// A call that queues a job.
-    fn queue(&self, job: Job, call: Call, name: &UnitName) -> Result<(), SystemdError> {
+    fn queue(&self, job: Job, call: Call, name: &UnitName) -> Result<JobId, SystemdError> {
         let (verb, refusal) = match job {
             Job::Start => ("start", Refusal::Start),
             Job::Restart => ("restart", Refusal::Start),
@@ -140,15 +138,26 @@ impl MemoryUnits {
         };
         self.act(|inner| {
             inner.answer(verb, name, Some(refusal), Some(call))?;
-            match inner.machine.queue(name, job) || job == Job::Stop {
-                true => Ok(()),
-                false => Err(no_such_unit(verb, name)),
-            }
+            inner
+                .machine
+                .queue(name, job)
+                .ok_or_else(|| no_such_unit(verb, name))
         })
     }
 }
 
 impl Inner {
+    /// Whether systemd answers.
+    fn reach(&self, operation: &str) -> Result<(), SystemdError> {
+        match self.away {
+            true => Err(SystemdError::Unreachable {
+                operation: operation.to_string(),
+                source: "told to be away".into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// Logs a call about one unit and says whether it is answered.
     fn answer(
         &mut self,
@@ -159,12 +168,7 @@ impl Inner {
     ) -> Result<(), SystemdError> {
         self.calls.extend(call);
         let operation = format!("{verb} {name}");
-        if self.away {
-            return Err(SystemdError::Unreachable {
-                operation,
-                source: "told to be away".into(),
-            });
-        }
+        self.reach(&operation)?;
         match refusal.is_some_and(|refusal| self.refusals.remove(&(refusal, name.clone()))) {
             true => Err(SystemdError::Refused {
                 operation,
@@ -179,7 +183,7 @@ impl Inner {
 fn no_such_unit(verb: &str, name: &UnitName) -> SystemdError {
     SystemdError::Refused {
         operation: format!("{verb} {name}"),
-        name: "org.freedesktop.systemd1.NoSuchUnit".into(),
+        name: NO_SUCH_UNIT.into(),
         message: format!("Unit {name} not found."),
     }
 }
@@ -188,13 +192,7 @@ fn no_such_unit(verb: &str, name: &UnitName) -> SystemdError {
 impl UnitManager for MemoryUnits {
     async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError> {
         self.act(|inner| {
-            if inner.away {
-                let operation = "observe units".into();
-                return Err(SystemdError::Unreachable {
-                    operation,
-                    source: "away".into(),
-                });
-            }
+            inner.reach("observe units")?;
             let machine = &inner.machine;
             let status = |name: &UnitName| Some((name.clone(), machine.status(name)?));
             Ok(machine.files.keys().filter_map(status).collect())
@@ -206,6 +204,10 @@ impl UnitManager for MemoryUnits {
             inner.answer("observe", name, None, None)?;
             Ok(inner.machine.status(name).unwrap_or_else(Status::not_found))
         })
+    }
+
+    async fn files(&self) -> Result<BTreeMap<UnitName, UnitFile>, SystemdError> {
+        Ok(self.act(|inner| inner.machine.files.clone()))
     }
 
     async fn link(
@@ -245,37 +247,27 @@ impl UnitManager for MemoryUnits {
         })
     }
 
-    async fn start(&self, name: &UnitName) -> Result<(), SystemdError> {
+    async fn start(&self, name: &UnitName) -> Result<JobId, SystemdError> {
         self.queue(Job::Start, Call::Start(name.clone()), name)
     }
 
-    async fn restart(&self, name: &UnitName) -> Result<(), SystemdError> {
+    async fn restart(&self, name: &UnitName) -> Result<JobId, SystemdError> {
         self.queue(Job::Restart, Call::Restart(name.clone()), name)
     }
 
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError> {
-        self.queue(Job::Stop, Call::Stop(name.clone()), name)
-    }
-
-    async fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError> {
-        self.act(|inner| {
-            inner.answer("reset", name, None, Some(Call::ResetFailed(name.clone())))?;
-            inner.machine.reset_failed(name);
-            Ok(())
-        })
+        match self.queue(Job::Stop, Call::Stop(name.clone()), name) {
+            Err(error) if error.is_no_such_unit() => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     async fn signals(&self) -> Result<mpsc::UnboundedReceiver<Signal>, SystemdError> {
         let (listener, signals) = mpsc::unbounded_channel();
-        self.act(|inner| match inner.away {
-            true => Err(SystemdError::Unreachable {
-                operation: "subscribe".into(),
-                source: "told to be away".into(),
-            }),
-            false => {
-                inner.listener = Some(listener);
-                Ok(signals)
-            }
+        self.act(|inner| {
+            inner.reach("subscribe")?;
+            inner.listener = Some(listener);
+            Ok(signals)
         })
     }
 }
