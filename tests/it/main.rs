@@ -1,8 +1,12 @@
 //! Tests that run anywhere: no root, no network, no cluster.
 
+mod api;
+mod config;
+mod diff;
 mod glob;
 mod names;
 mod requirements;
+mod road;
 mod scenarios;
 mod schedule;
 mod store_laws;
@@ -10,7 +14,9 @@ mod systemd_laws;
 mod unitfile;
 
 mod support {
+    pub mod certificates;
     pub mod etcd;
+    pub mod machines;
     pub mod wait;
 
     #[path = "../../support/scenario.rs"]

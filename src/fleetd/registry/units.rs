@@ -157,3 +157,64 @@ fn next_record(
 fn same_file(file: &UnitFile, contents: &str) -> bool {
     UnitFile::parse(contents).is_ok_and(|stored| stored.hash() == file.hash())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(command: &str) -> UnitFile {
+        UnitFile::parse(&format!("[Service]\nExecStart={command}\n")).unwrap()
+    }
+
+    fn stored(desired: TargetState) -> UnitRecord {
+        UnitRecord { contents: file("/bin/a").contents().to_owned(), desired, launch: 5 }
+    }
+
+    /// What is stored after a put at revision 9: desired state, launch, whether it is the file of
+    /// the put, and whether the API says "created".
+    fn put(
+        before: Option<UnitRecord>,
+        file: Option<UnitFile>,
+        desired: Option<TargetState>,
+    ) -> Result<Option<(TargetState, u64, bool)>, String> {
+        let name = UnitName::parse("u.service").unwrap();
+        let put = Put { file, desired };
+        next_record(&name, before, &put, Revision(9))
+            .map(|next| next.map(|(record, created)| (record.desired, record.launch, created)))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_new_unit_needs_a_file() {
+        use TargetState::{Inactive, Launched};
+        assert!(put(None, None, Some(Launched)).unwrap_err().contains("does not exist"));
+        assert_eq!(put(None, Some(file("/bin/a")), None), Ok(Some((Inactive, 9, true))));
+        assert_eq!(put(None, Some(file("/bin/a")), Some(Launched)), Ok(Some((Launched, 9, true))));
+    }
+
+    #[test]
+    fn only_a_move_to_launched_or_another_file_is_a_new_launch() {
+        use TargetState::{Inactive, Launched, Loaded};
+        let same = || Some(file("/bin/a"));
+        let other = || Some(file("/bin/b"));
+        let table = [
+            (Loaded, None, Some(Launched), Some((Launched, 9, false))),
+            (Launched, None, Some(Launched), None),
+            (Launched, same(), Some(Launched), None),
+            (Launched, None, Some(Loaded), Some((Loaded, 5, false))),
+            (Launched, None, Some(Inactive), Some((Inactive, 5, false))),
+            (Launched, other(), Some(Launched), Some((Launched, 9, true))),
+            (Loaded, other(), Some(Loaded), Some((Loaded, 9, true))),
+            (Launched, other(), None, Some((Inactive, 9, true))),
+        ];
+        for (before, file, desired, after) in table {
+            assert_eq!(put(Some(stored(before)), file, desired), Ok(after), "{before} {desired:?}");
+        }
+    }
+
+    #[test]
+    fn an_existing_unit_needs_a_wish() {
+        let refused = put(Some(stored(TargetState::Loaded)), Some(file("/bin/a")), None);
+        assert!(refused.unwrap_err().contains("desiredState"));
+    }
+}
