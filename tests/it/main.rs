@@ -10,6 +10,7 @@ mod road;
 mod scenarios;
 mod schedule;
 mod store_laws;
+mod systemd_laws;
 mod unitfile;
 
 mod support {

@@ -198,6 +198,8 @@ impl Agent {
             };
             (task, called)
         });
+        // Collected first: the compiler cannot see that the stream over the iterator is `Send`.
+        let calls: Vec<_> = calls.collect();
         let done: Vec<_> = stream::iter(calls)
             .buffer_unordered(CALLS_AT_ONCE)
             .collect()
