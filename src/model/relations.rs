@@ -1,0 +1,29 @@
+//! Which other units a unit leans on. Must not know whether they exist.
+
+use std::collections::BTreeSet;
+
+use super::Requirements;
+use super::words;
+use crate::unitfile::{UnitFile, UnitName, expand};
+
+/// The options of `[Unit]` by which a start looks for another unit (systemd.unit(5)): all that
+/// pull it in or wait for it, and Requisite, which fails at once where it is not running.
+const NAMING: [&str; 5] = ["Requires", "Requisite", "BindsTo", "Wants", "After"];
+
+/// The units that should be on a machine before this one starts there, if they go there at all:
+/// those its `[Unit]` section names, and those of `MachineOf`.
+///
+/// Specifiers are expanded as far as fleet knows them. What is then not the name of a unit is
+/// skipped, as systemd does, and so are templates, which never run, and the unit itself.
+pub fn relations(name: &UnitName, file: &UnitFile) -> BTreeSet<UnitName> {
+    let named = NAMING
+        .iter()
+        .flat_map(|option| file.get_all("Unit", option))
+        .flat_map(|value| words::split(value).unwrap_or_default())
+        .filter_map(|word| UnitName::parse(&expand(word, name)).ok());
+    let peers = Requirements::of(name, file).unwrap_or_default().machine_of;
+    named
+        .chain(peers)
+        .filter(|other| other != name && !other.is_template())
+        .collect()
+}

@@ -1,0 +1,133 @@
+//! What submission refuses, and what it only warns of. Must not know what else is in the cluster.
+
+use std::collections::BTreeSet;
+
+use super::Glob;
+use super::keys::{Key, SECTION, nearest};
+use super::requirements::{Requirements, RequirementsError, declared};
+use crate::unitfile::{UnitFile, UnitName, expand};
+
+/// Keys that contradict each other (fleet 1.0's `ValidateOptions`, minus Global with Conflicts,
+/// which later fleets allow).
+const EXCLUSIVE: [(Key, Key); 7] = [
+    (Key::MachineId, Key::MachineOf),
+    (Key::MachineId, Key::Conflicts),
+    (Key::MachineId, Key::Global),
+    (Key::MachineId, Key::Replaces),
+    (Key::Global, Key::MachineOf),
+    (Key::Global, Key::Replaces),
+    (Key::Conflicts, Key::Replaces),
+];
+
+/// Checks all that can be said of a unit before it is in the cluster.
+///
+/// A template is checked as far as its values are the same for every instance (see
+/// [`Requirements::of`]); contradictions between its keys are found all the same.
+pub fn validate(name: &UnitName, file: &UnitFile) -> Result<Requirements, InvalidUnit> {
+    if file.options().is_empty() {
+        return Err(InvalidUnit::Empty);
+    }
+    let requirements = Requirements::of(name, file)?;
+    let mut said: BTreeSet<Key> = declared(file)?.iter().map(|d| d.key).collect();
+    if !requirements.global {
+        said.remove(&Key::Global);
+    }
+    for (first, second) in EXCLUSIVE {
+        if said.contains(&first) && said.contains(&second) {
+            return Err(InvalidUnit::Exclusive { first, second });
+        }
+    }
+    for (key, globs) in [
+        (Key::Conflicts, &requirements.conflicts),
+        (Key::Replaces, &requirements.replaces),
+    ] {
+        for peer in &requirements.machine_of {
+            if let Some(glob) = globs.iter().find(|glob| glob.matches(peer.as_str())) {
+                return Err(InvalidUnit::Peer {
+                    peer: peer.clone(),
+                    key,
+                    glob: glob.clone(),
+                });
+            }
+        }
+    }
+    Ok(requirements)
+}
+
+/// Why a unit cannot be submitted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUnit {
+    /// No options; systemd takes an empty file as one that must never be started (masked).
+    #[error("the unit file has no options; write at least a section and an option in it")]
+    Empty,
+    /// A value in `[X-Fleet]` cannot be understood.
+    #[error(transparent)]
+    Requirements(#[from] RequirementsError),
+    /// Two keys that contradict each other.
+    #[error("[{SECTION}] {first} cannot be used with {second}; leave one of them out")]
+    Exclusive {
+        /// One.
+        first: Key,
+        /// The other.
+        second: Key,
+    },
+    /// A unit to run with that must not be on the same machine.
+    #[error(
+        "[{SECTION}] MachineOf={peer} can never hold, for {key}={glob} matches that unit; \
+         leave one of them out"
+    )]
+    Peer {
+        /// The unit to run with.
+        peer: UnitName,
+        /// The key that forbids it.
+        key: Key,
+        /// The pattern that matches it.
+        glob: Glob,
+    },
+}
+
+/// What is accepted but may not be what was meant. Nothing for a file that is invalid anyway.
+pub fn warnings(name: &UnitName, file: &UnitFile) -> Vec<Warning> {
+    let unknown = file
+        .section(SECTION)
+        .filter(|(key, _)| Key::spelled(key).is_none())
+        .map(|(key, _)| Warning::UnknownKey {
+            key: key.to_owned(),
+            nearest: nearest(key),
+        });
+    let mut warnings: Vec<Warning> = unknown.collect();
+    if let (Ok(declared), Ok(requirements)) = (declared(file), Requirements::of(name, file)) {
+        let used = requirements.machine_id.as_ref().map(|id| id.as_str());
+        for other in declared.iter().filter(|d| d.key == Key::MachineId) {
+            let other = expand(other.value, name);
+            if let Some(used) = used.filter(|used| *used != other) {
+                warnings.push(Warning::SecondMachine {
+                    used: used.to_owned(),
+                    other,
+                });
+            }
+        }
+    }
+    warnings
+}
+
+/// Something accepted that may not be what was meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// A key that fleet does not know.
+    #[error("[{SECTION}] {key} is not known and has no effect; did you mean {nearest}?")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The known key most like it.
+        nearest: &'static str,
+    },
+    /// A second machine to run on only.
+    #[error("[{SECTION}] MachineID={other} has no effect, for MachineID={used} is given too")]
+    SecondMachine {
+        /// The machine that counts.
+        used: String,
+        /// The one that does not.
+        other: String,
+    },
+}

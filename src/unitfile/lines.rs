@@ -1,0 +1,117 @@
+//! Lines as systemd reads them: where one ends, which are comments, which go on.
+//! Must not know sections or options.
+
+use super::error::{ParseError, ParseErrorKind};
+use super::option::OptionFault;
+
+/// The longest line, in bytes: what fleet 1.0 accepts (`LINE_MAX` of POSIX, beyond which old
+/// systemd cut lines in two).
+pub const LINE_BYTES_MAX: usize = 2048;
+
+/// What systemd trims.
+pub(super) const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// The sign that makes a line a comment, if it is one. White space may stand before it.
+pub(super) fn is_comment(line: &str) -> Option<char> {
+    line.trim_start_matches(WHITESPACE)
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '#' | ';'))
+}
+
+/// Whether a line ends in a backslash that is not itself escaped by one.
+pub(super) fn is_continued(line: &str) -> bool {
+    line.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1
+}
+
+/// One line of a file, or several that are one by continuation.
+pub(super) struct Line {
+    /// Where it begins, counted from 1.
+    pub number: usize,
+    /// Without the line end; continued lines are separated by `\n`, their backslashes kept.
+    pub text: String,
+}
+
+/// The lines of a file that are not comments.
+pub(super) struct Lines<'a> {
+    rest: &'a str,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// Reads from the beginning of a file; a byte order mark there is skipped, as systemd does.
+    pub fn of(text: &'a str) -> Lines<'a> {
+        Lines {
+            rest: text.strip_prefix('\u{feff}').unwrap_or(text),
+            number: 0,
+        }
+    }
+
+    /// The next line as it stands in the file.
+    ///
+    /// A line feed, a carriage return or one of each in either order ends a line (systemd's
+    /// `read_line`), so files made on other systems work.
+    fn physical(&mut self) -> Result<Option<&'a str>, ParseError> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        self.number += 1;
+        let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
+        let (line, after) = self.rest.split_at(end);
+        self.rest = ["\r\n", "\n\r", "\n", "\r"]
+            .iter()
+            .find_map(|ending| after.strip_prefix(ending))
+            .unwrap_or(after);
+        if line.len() > LINE_BYTES_MAX {
+            return Err(self.refuse(OptionFault::LineTooLong { bytes: line.len() }.into()));
+        }
+        if line.contains('\0') {
+            return Err(self.refuse(ParseErrorKind::Nul));
+        }
+        Ok(Some(line))
+    }
+
+    fn refuse(&self, kind: ParseErrorKind) -> ParseError {
+        ParseError {
+            line: self.number,
+            kind,
+        }
+    }
+
+    /// The next line that is not a comment, with those that continue it.
+    ///
+    /// Comment lines among the continued ones are skipped; a backslash at the end of a comment
+    /// continues nothing (systemd.syntax(7)).
+    fn logical(&mut self) -> Result<Option<Line>, ParseError> {
+        let mut whole: Option<Line> = None;
+        while let Some(line) = self.physical()? {
+            if is_comment(line).is_some() {
+                continue;
+            }
+            match &mut whole {
+                None => {
+                    whole = Some(Line {
+                        number: self.number,
+                        text: line.to_owned(),
+                    })
+                }
+                Some(begun) => {
+                    begun.text.push('\n');
+                    begun.text.push_str(line);
+                }
+            }
+            if !is_continued(line) {
+                break;
+            }
+        }
+        Ok(whole)
+    }
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Result<Line, ParseError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.logical().transpose()
+    }
+}
