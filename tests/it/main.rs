@@ -1,1 +1,3 @@
-fn main() {}
+//! Every test that runs anywhere, in one binary: no root, no network.
+
+mod cli;
