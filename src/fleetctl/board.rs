@@ -127,19 +127,18 @@ impl Board {
         unheard.map(|(name, _)| name.clone()).collect()
     }
 
-    /// The units about which events may have been missed: a look will tell. The others are not
-    /// changed yet, and their own change is still to be told.
+    /// Events may have been missed: nothing counts as told. Returns the units that a look will
+    /// tell of; the others' change is not made yet, and will be told or end up
+    /// [unheard](Self::unheard).
     pub fn missed(&mut self) -> Vec<UnitName> {
-        let changed = self
-            .0
-            .iter_mut()
-            .filter(|(_, e)| e.changed.is_some() || e.looked);
-        changed
-            .map(|(name, entry)| {
-                (entry.looked, entry.told) = (false, None);
-                name.clone()
-            })
-            .collect()
+        let mut look = Vec::new();
+        for (name, entry) in &mut self.0 {
+            if entry.changed.is_some() || entry.looked {
+                look.push(name.clone());
+            }
+            (entry.looked, entry.told) = (false, None);
+        }
+        look
     }
 
     /// The units that wait for a machine.
@@ -276,7 +275,14 @@ mod tests {
     #[test]
     fn what_was_missed_is_looked_at_again() {
         let mut board = board();
-        assert!(board.missed().is_empty(), "its change will be told");
+        board.note(&unit_event(7, 2));
+        assert!(board.missed().is_empty(), "its change is not made");
+        board.changed(&name(), 7);
+        assert_eq!(
+            board.unheard(),
+            [name()],
+            "what was told before is not enough"
+        );
         board.changed(&name(), 7);
         board.note(&unit_event(7, 2));
         assert!(board.note(&Event::Reset(Ready { revision: 9 })).is_none());

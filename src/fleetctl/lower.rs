@@ -9,11 +9,12 @@ use super::block::BlockArgs;
 use super::error::{Error, ExitStatus};
 use super::goal::Goal;
 use super::names;
-use super::source;
+use super::source::{self, is_global};
+use super::task::{Change, Task, Then};
 use super::tell;
-use super::wait::{self, Change, Task, Then, Watch};
+use super::wait::{self, Watch};
 use crate::api::{State, Unit};
-use crate::model::{Requirements, TargetState};
+use crate::model::TargetState;
 use crate::unitfile::UnitName;
 
 /// The arguments of the commands that bring units down
@@ -74,15 +75,7 @@ fn change(verb: Verb, name: &UnitName, unit: &Unit) -> Change {
     if desired == wanted {
         return Change::Keep;
     }
-    Change::Put(Box::new(Unit {
-        name: Some(name.clone()),
-        options: Vec::new(),
-        contents: None,
-        desired_state: Some(wanted),
-        current_state: None,
-        machine_id: None,
-        launch: None,
-    }))
+    Change::put(name, wanted, None)
 }
 
 enum Followed {
@@ -91,12 +84,12 @@ enum Followed {
 }
 
 fn followed(verb: Verb, name: &UnitName, unit: &Unit, no_block: bool) -> Followed {
-    let global = is_global(name, unit);
+    let global = source::stored(name, unit).is_ok_and(|file| is_global(name, &file));
     let inactive = unit.desired_state.unwrap_or_default() == TargetState::Inactive;
     match verb {
         Verb::Destroy if global || no_block => Followed::Line(tell::destroyed(name)),
         Verb::Destroy => Followed::Goal(Goal::Destroyed),
-        Verb::Stop if inactive => Followed::Line(format!("Unit {name} inactive")),
+        Verb::Stop if inactive => Followed::Line(tell::stands(name, TargetState::Inactive)),
         Verb::Stop if global || no_block => Followed::Line(tell::triggered(name, global, "stop")),
         Verb::Stop => Followed::Goal(Goal::Stopped),
         Verb::Unload if global || no_block => {
@@ -104,12 +97,4 @@ fn followed(verb: Verb, name: &UnitName, unit: &Unit, no_block: bool) -> Followe
         }
         Verb::Unload => Followed::Goal(Goal::Unloaded),
     }
-}
-
-/// A file that cannot be read is nothing to wait for on one machine or on all; bringing the unit
-/// down is how to get rid of it.
-pub fn is_global(name: &UnitName, unit: &Unit) -> bool {
-    let file = source::stored(name, unit).ok();
-    file.and_then(|file| Requirements::of(name, &file).ok())
-        .is_some_and(|r| r.global)
 }

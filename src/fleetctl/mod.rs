@@ -16,6 +16,7 @@ mod names;
 mod raise;
 mod source;
 mod table;
+mod task;
 mod tell;
 mod there;
 mod transition;

@@ -13,10 +13,11 @@ use super::block::BlockArgs;
 use super::error::{Error, ExitStatus};
 use super::goal::Goal;
 use super::names::{self, Named};
-use super::source::{self, Found};
+use super::source::{self, Found, is_global};
+use super::task::{Change, Task, Then};
 use super::tell;
 use super::transition::{Step, Stored, Verb, step};
-use super::wait::{self, Change, Task, Then, Watch};
+use super::wait::{self, Watch};
 use crate::api::Unit;
 use crate::model::{TargetState, validate, warnings};
 use crate::unitfile::{UnitFile, UnitName};
@@ -34,13 +35,21 @@ pub struct RaiseArgs {
     pub block: BlockArgs,
 }
 
-/// A named unit, and all there is to know of it.
+/// A named unit, and the contents there are for it.
 struct Candidate {
     name: UnitName,
-    /// What the cluster has.
-    stored: Option<(UnitFile, TargetState)>,
-    /// What is at hand besides.
-    found: Option<Found>,
+    contents: Contents,
+}
+
+enum Contents {
+    /// The cluster does not have the unit; this is what it will get.
+    New(Found),
+    /// The cluster has the unit; `other` is a different file that is at hand.
+    Stored {
+        file: UnitFile,
+        desired: TargetState,
+        other: Option<Found>,
+    },
 }
 
 /// What will be done with a candidate.
@@ -148,29 +157,27 @@ impl Wanted {
                 None => source::template_on_disk(&argument, &name)?,
             };
         }
-        let stored = match unit {
-            Some(unit) => {
+        let contents = match (unit, found) {
+            (Some(unit), found) => {
+                let file = source::stored(&name, &unit)?;
+                let other = found.filter(|found| found.file.hash() != file.hash());
                 let desired = unit.desired_state.unwrap_or_default();
-                Some((source::stored(&name, &unit)?, desired))
+                Contents::Stored {
+                    file,
+                    desired,
+                    other,
+                }
             }
-            None if found.is_none() => return Err(source::nowhere(&argument, &name)),
-            None => None,
+            (None, Some(found)) => Contents::New(found),
+            (None, None) => return Err(source::nowhere(&argument, &name)),
         };
-        Ok(Candidate {
-            name,
-            stored,
-            found,
-        })
+        Ok(Candidate { name, contents })
     }
 }
 
 /// Decides what to do with a candidate, or why it cannot be done.
 fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, Error> {
-    let Candidate {
-        name,
-        stored,
-        found,
-    } = candidate;
+    let Candidate { name, contents } = candidate;
     let refuse = |reason: String| Error::Unit {
         name: name.clone(),
         reason,
@@ -182,83 +189,64 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
             "a template runs nowhere: {word} an instance, as {instance}"
         )));
     }
-    let differs = match (&stored, &found) {
-        (Some((file, _)), Some(found)) => file.hash() != found.file.hash(),
-        _ => false,
-    };
-    let known = stored.as_ref().map(|(_, desired)| Stored {
-        desired: *desired,
-        differs,
-    });
-    let step = step(verb, known, args.replace).map_err(|error| refuse(error.to_string()))?;
-    let keeps = !matches!(step, Step::Store(_));
-
     let mut notices = Vec::new();
-    if let (true, true, Some(found)) = (differs, keeps, &found) {
-        notices.push(format!(
-            "{name} in the cluster differs from {}, which is not used: --replace replaces it",
-            found.origin
-        ));
-    }
-    let file = match (stored, found) {
-        (Some((file, _)), _) if keeps => file,
-        (_, Some(found)) => found.file,
-        (Some((file, _)), None) => file,
-        (None, None) => return Err(refuse("there is no file for it".to_owned())),
+    let (step, file, had) = match contents {
+        Contents::New(found) => (Step::Store(verb.target()), found.file, None),
+        Contents::Stored {
+            file,
+            desired,
+            other,
+        } => {
+            let stored = Stored {
+                desired,
+                differs: other.is_some(),
+            };
+            let step = step(verb, stored, args.replace).map_err(|e| refuse(e.to_string()))?;
+            match (step, other) {
+                (Step::Store(_), Some(other)) => (step, other.file, Some(desired)),
+                (_, other) => {
+                    notices.extend(other.map(|other| ignored(&name, &other)));
+                    (step, file, Some(desired))
+                }
+            }
+        }
     };
-    let requirements = validate(&name, &file).map_err(|error| refuse(error.to_string()))?;
-    if !keeps {
-        notices.extend(
-            warnings(&name, &file)
-                .iter()
-                .map(|warning| format!("{name}: {warning}")),
-        );
-    }
-    let then = follow(verb, &name, step, known, requirements.global, args);
-    let change = change(&name, step, &file);
+    let (change, global) = match step {
+        Step::Keep => (Change::Keep, is_global(&name, &file)),
+        Step::Want(desired) => (Change::put(&name, desired, None), is_global(&name, &file)),
+        Step::Store(desired) => {
+            let requirements = validate(&name, &file).map_err(|e| refuse(e.to_string()))?;
+            notices.extend(
+                warnings(&name, &file)
+                    .iter()
+                    .map(|text| format!("{name}: {text}")),
+            );
+            (
+                Change::put(&name, desired, Some(&file)),
+                requirements.global,
+            )
+        }
+    };
+    let goal = match verb {
+        Verb::Submit => None,
+        Verb::Load => Some(Goal::Loaded),
+        Verb::Start => Some(Goal::Started),
+    };
+    let then = match goal {
+        // A unit that was there already keeps to what is wanted of it.
+        None => Then::Say(tell::stands(&name, had.unwrap_or_default())),
+        Some(_) if global || args.block.no_block => {
+            Then::Say(tell::triggered(&name, global, verb.word()))
+        }
+        Some(goal) => Then::Reach(goal, Vec::new()),
+    };
     Ok(Planned {
         task: Task { name, change, then },
         warnings: notices,
     })
 }
 
-fn change(name: &UnitName, step: Step, file: &UnitFile) -> Change {
-    let (desired, file) = match step {
-        Step::Keep => return Change::Keep,
-        Step::Want(desired) => (desired, None),
-        Step::Store(desired) => (desired, Some(file)),
-    };
-    Change::Put(Box::new(Unit {
-        name: Some(name.clone()),
-        options: file.map(|file| file.options().to_vec()).unwrap_or_default(),
-        contents: file.map(|file| file.contents().to_owned()),
-        desired_state: Some(desired),
-        current_state: None,
-        machine_id: None,
-        launch: None,
-    }))
-}
-
-fn follow(
-    verb: Verb,
-    name: &UnitName,
-    step: Step,
-    stored: Option<Stored>,
-    global: bool,
-    args: &RaiseArgs,
-) -> Then {
-    let goal = match verb {
-        Verb::Submit => {
-            let kept = stored
-                .filter(|_| step == Step::Keep)
-                .map(|stored| stored.desired);
-            return Then::Say(format!("Unit {name} {}", kept.unwrap_or_default()));
-        }
-        Verb::Load => Goal::Loaded,
-        Verb::Start => Goal::Started,
-    };
-    if global || args.block.no_block {
-        return Then::Say(tell::triggered(name, global, verb.word()));
-    }
-    Then::Reach(goal, Vec::new())
+fn ignored(name: &UnitName, other: &Found) -> String {
+    let origin = &other.origin;
+    format!("{name} in the cluster differs from {origin}, which is not used: --replace replaces it")
 }

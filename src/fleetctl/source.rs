@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use crate::api::Unit;
+use crate::model::Requirements;
 use crate::unitfile::{FILE_BYTES_MAX, UnitFile, UnitName};
 
 /// A unit file and where it was found.
@@ -52,6 +53,11 @@ pub fn stored(name: &UnitName, unit: &Unit) -> Result<UnitFile, Error> {
             source,
         }),
     }
+}
+
+/// Whether a unit runs on every machine that takes it.
+pub fn is_global(name: &UnitName, file: &UnitFile) -> bool {
+    Requirements::of(name, file).is_ok_and(|requirements| requirements.global)
 }
 
 /// What to say when there is nothing anywhere.

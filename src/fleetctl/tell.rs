@@ -4,6 +4,7 @@
 
 use super::goal::{Arrival, Failure, Stage};
 use super::machines::Machines;
+use crate::model::TargetState;
 use crate::unitfile::UnitName;
 
 /// A unit is where it shall be.
@@ -18,9 +19,14 @@ pub fn arrived(name: &UnitName, arrival: &Arrival, machines: &Machines) -> Strin
         Arrival::Loaded(machine) => {
             format!("Unit {name} loaded on {}", machines.legend(machine, false))
         }
-        Arrival::Inactive => format!("Unit {name} inactive"),
+        Arrival::Inactive => stands(name, TargetState::Inactive),
         Arrival::Destroyed => destroyed(name),
     }
+}
+
+/// A unit stands like this, wherever that is.
+pub fn stands(name: &UnitName, state: TargetState) -> String {
+    format!("Unit {name} {state}")
 }
 
 /// A unit is gone.

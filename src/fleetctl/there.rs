@@ -5,8 +5,8 @@ use std::process::Command;
 
 use super::Context;
 use super::error::{Error, ExitStatus};
-use super::lower::is_global;
 use super::machines::{Machines, local_machine};
+use super::source::{self, is_global};
 use crate::api::Unit;
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -58,7 +58,7 @@ async fn unit_machines(
     name: &UnitName,
     unit: &Unit,
 ) -> Result<Vec<MachineId>, Error> {
-    if !is_global(name, unit) {
+    if !source::stored(name, unit).is_ok_and(|file| is_global(name, &file)) {
         return Ok(unit.machine_id.iter().cloned().collect());
     }
     let states = context.client.states_of(name).await?;

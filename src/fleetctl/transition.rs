@@ -35,7 +35,7 @@ impl Verb {
     }
 }
 
-/// What the cluster has of a unit.
+/// How a unit stands that the cluster has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
     /// What is wanted of it.
@@ -72,12 +72,10 @@ fn remedy(desired: TargetState) -> &'static str {
     }
 }
 
-/// The step for a unit; `None` is one that the cluster does not have.
-pub fn step(verb: Verb, stored: Option<Stored>, replace: bool) -> Result<Step, TooFarUp> {
+/// The step for a unit that the cluster has. One that it does not have is stored.
+pub fn step(verb: Verb, stored: Stored, replace: bool) -> Result<Step, TooFarUp> {
     let target = verb.target();
-    let Some(Stored { desired, differs }) = stored else {
-        return Ok(Step::Store(target));
-    };
+    let Stored { desired, differs } = stored;
     if differs && replace {
         return if desired <= target {
             Ok(Step::Store(target))
@@ -99,15 +97,6 @@ mod tests {
     use crate::model::TargetState::{Inactive, Launched, Loaded};
 
     #[test]
-    fn what_is_new_is_stored() {
-        for verb in [Submit, Load, Start] {
-            for replace in [false, true] {
-                assert_eq!(step(verb, None, replace), Ok(Step::Store(verb.target())));
-            }
-        }
-    }
-
-    #[test]
     fn what_is_stored_keeps_its_file() {
         for (verb, desired, expected) in [
             (Submit, Inactive, Step::Keep),
@@ -122,7 +111,7 @@ mod tests {
         ] {
             // A file that differs counts only with --replace, and --replace only then.
             for (differs, replace) in [(false, false), (true, false), (false, true)] {
-                let stored = Some(Stored { desired, differs });
+                let stored = Stored { desired, differs };
                 assert_eq!(
                     step(verb, stored, replace),
                     Ok(expected),
@@ -150,10 +139,10 @@ mod tests {
             } else {
                 Err(TooFarUp { verb, desired })
             };
-            let stored = Some(Stored {
+            let stored = Stored {
                 desired,
                 differs: true,
-            });
+            };
             assert_eq!(step(verb, stored, true), expected, "{verb:?} {desired}");
         }
     }

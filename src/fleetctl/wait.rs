@@ -17,8 +17,9 @@ use super::Context;
 use super::block::BlockArgs;
 use super::board::Board;
 use super::error::{Error, ExitStatus};
-use super::goal::{Failure, Goal, Progress, Stage};
+use super::goal::{Failure, Progress, Stage};
 use super::machines::Machines;
+use super::task::{Change, Task, Then};
 use super::tell;
 use crate::api::client::{ClientError, Events};
 use crate::api::{Event, State, Unit, Why};
@@ -29,37 +30,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// So many units at most are shown live, and so many are asked why they wait: a screenful.
 const SHOWN_MAX: usize = 8;
-
-/// One unit's part of a command.
-#[derive(Debug)]
-pub struct Task {
-    /// The unit.
-    pub name: UnitName,
-    /// What to change.
-    pub change: Change,
-    /// What to do when it is changed.
-    pub then: Then,
-}
-
-/// A change of one unit.
-#[derive(Debug)]
-pub enum Change {
-    /// It is as it should be already.
-    Keep,
-    /// Store this.
-    Put(Box<Unit>),
-    /// Destroy it.
-    Destroy,
-}
-
-/// What follows a change.
-#[derive(Debug)]
-pub enum Then {
-    /// Say this line; nothing to wait for.
-    Say(String),
-    /// Wait until it is there. The states are those before the change.
-    Reach(Goal, Vec<State>),
-}
 
 /// What has to be open before the first change, so that nothing is missed.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::machines::Machines;
 use crate::fleetctl::source;
 use crate::fleetctl::table::{Column, TableArgs};
-use crate::model::{Requirements, TargetState};
+use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 
 /// List the units that the cluster has
@@ -119,11 +119,10 @@ pub async fn run(context: &Context, args: &ListUnitFilesArgs) -> Result<ExitStat
 fn row(unit: Unit, machines: &Machines, full: bool) -> Option<Row> {
     let name = unit.name.clone()?;
     let file = source::stored(&name, &unit).ok();
-    let requirements = file
-        .as_ref()
-        .and_then(|file| Requirements::of(&name, file).ok());
     Some(Row {
-        global: requirements.is_some_and(|requirements| requirements.global),
+        global: file
+            .as_ref()
+            .is_some_and(|file| source::is_global(&name, file)),
         file,
         desired: unit.desired_state,
         current: unit.current_state,
