@@ -5,6 +5,11 @@ use std::iter::Peekable;
 use std::str::{Chars, FromStr};
 use std::sync::Arc;
 
+use crate::unitfile::{NAME_BYTES_MAX, shown};
+
+/// The longest pattern, in bytes: room for a class or two, since it matches at most a name.
+const PATTERN_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
+
 /// A shell pattern, by the rules fleet 1.0 matched with (Go's `path.Match`):
 /// `*` any characters but `/`, `?` one such, `[a-z]` one in the class, `[^a-z]` one not in it,
 /// `\x` the character `x`. It must match the whole name.
@@ -43,9 +48,14 @@ impl Glob {
     /// Reads a pattern.
     pub fn parse(pattern: &str) -> Result<Glob, GlobError> {
         let refuse = |fault| GlobError {
-            pattern: pattern.to_owned(),
+            pattern: shown(pattern),
             fault,
         };
+        if pattern.len() > PATTERN_BYTES_MAX {
+            return Err(refuse(GlobFault::TooLong {
+                bytes: pattern.len(),
+            }));
+        }
         let mut tokens = Vec::new();
         let mut chars = pattern.chars().peekable();
         while let Some(c) = chars.next() {
@@ -154,7 +164,7 @@ impl FromStr for Glob {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid pattern {pattern:?}: {fault}")]
 pub struct GlobError {
-    /// The text.
+    /// The text, shortened if it is long.
     pub pattern: String,
     /// What is wrong with it.
     pub fault: GlobFault,
@@ -163,6 +173,12 @@ pub struct GlobError {
 /// What is wrong with a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GlobFault {
+    /// Too long.
+    #[error("it has {bytes} bytes; at most {PATTERN_BYTES_MAX} are allowed")]
+    TooLong {
+        /// How long.
+        bytes: usize,
+    },
     /// A class that does not end.
     #[error("a \"[\" is never closed; add \"]\", or write \"\\[\" for the character itself")]
     OpenClass,

@@ -22,8 +22,7 @@ pub enum Key {
     Replaces,
 }
 
-/// Every spelling, the better ones first. Those below the blank line are fleet's of 2014, accepted
-/// for ever; only in `[X-Fleet]`, since fleet never read them elsewhere.
+/// Every spelling, the better ones first.
 const SPELLINGS: [(&str, Key); 11] = [
     ("MachineID", Key::MachineId),
     ("MachineOf", Key::MachineOf),
@@ -31,7 +30,7 @@ const SPELLINGS: [(&str, Key); 11] = [
     ("Conflicts", Key::Conflicts),
     ("Global", Key::Global),
     ("Replaces", Key::Replaces),
-    //
+    // fleet's of 2014, accepted for ever; in this section only, for fleet read them nowhere else.
     ("X-ConditionMachineID", Key::MachineId),
     ("X-ConditionMachineBootID", Key::MachineId),
     ("X-ConditionMachineOf", Key::MachineOf),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::unitfile::shown;
+
 /// The longest id, in bytes; `/etc/machine-id` has 32.
 const ID_BYTES_MAX: usize = 64;
 
@@ -24,9 +26,7 @@ impl MachineId {
     pub fn parse(id: &str) -> Result<MachineId, MachineIdError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if id.is_empty() || id.len() > ID_BYTES_MAX || !id.chars().all(allowed) {
-            return Err(MachineIdError {
-                id: id.chars().take(ID_BYTES_MAX).collect(),
-            });
+            return Err(MachineIdError { id: shown(id) });
         }
         Ok(MachineId(id.into()))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Requirements;
 use super::words;
-use crate::unitfile::{UnitFile, UnitName, expand};
+use crate::unitfile::{NAME_BYTES_MAX, UnitFile, UnitName, expand};
 
 /// The options of `[Unit]` by which a start looks for another unit (systemd.unit(5)): all that
 /// pull it in or wait for it, and Requisite, which fails at once where it is not running.
@@ -20,7 +20,10 @@ pub fn relations(name: &UnitName, file: &UnitFile) -> BTreeSet<UnitName> {
         .iter()
         .flat_map(|option| file.get_all("Unit", option))
         .flat_map(|value| words::split(value).unwrap_or_default())
+        // Before specifiers make even more of what is too long for a name.
+        .filter(|word| word.len() <= NAME_BYTES_MAX)
         .filter_map(|word| UnitName::parse(&expand(word, name)).ok());
+    // A section that cannot be understood is refused at submission; here it names nobody.
     let peers = Requirements::of(name, file).unwrap_or_default().machine_of;
     named
         .chain(peers)

@@ -6,7 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::keys::{Key, SECTION};
 use super::words::{self, OpenQuote};
 use super::{Glob, GlobError, MachineId, MachineIdError};
-use crate::unitfile::{NameError, UnitFile, UnitName, depends_on_instance, expand};
+use crate::unitfile::{NameError, UnitFile, UnitName, depends_on_instance, expand, shown};
+
+/// How many values one key may have. The patterns of each unit are matched against the names of many
+/// others, so a long list would slow down everybody; real units have a handful.
+const VALUES_MAX: usize = 100;
+
+/// The longest value, in bytes, specifiers not yet expanded: each of them can make a whole name of
+/// two characters.
+const VALUE_BYTES_MAX: usize = 512;
 
 /// Where a unit may run, by its `[X-Fleet]` section. All that is said must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,108 +40,117 @@ impl Requirements {
     /// For a template, values that each instance makes another of (`%i`, `%n`, `%N`) are left out;
     /// they are judged when an instance is made.
     pub fn of(name: &UnitName, file: &UnitFile) -> Result<Requirements, RequirementsError> {
-        let mut requirements = Requirements::default();
-        let mut machine_id_rank = usize::MAX;
-        for Declared { key, rank, value } in declared(file)? {
-            if name.is_template() && depends_on_instance(value) {
+        let declared = Declared::read(file)?;
+        let mut metadata: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (key, value) in declared.each(Key::MachineMetadata, name, pair)? {
+            metadata.entry(key).or_default().insert(value);
+        }
+        Ok(Requirements {
+            machine_id: declared
+                .each(Key::MachineId, name, MachineId::parse)?
+                .into_iter()
+                .next(),
+            machine_of: sorted(declared.each(Key::MachineOf, name, UnitName::parse)?),
+            metadata,
+            conflicts: sorted(declared.each(Key::Conflicts, name, Glob::parse)?),
+            global: declared
+                .each(Key::Global, name, boolean)?
+                .pop()
+                .unwrap_or_default(),
+            replaces: sorted(declared.each(Key::Replaces, name, Glob::parse)?),
+        })
+    }
+}
+
+/// The values in `[X-Fleet]`, by key, specifiers not yet expanded.
+///
+/// In order, but values of a better spelling come first: files of 2014 carry several, for old
+/// and new fleets, and where only one value can count it is that of the best (as in fleet 1.0).
+pub(super) struct Declared<'a>(BTreeMap<Key, Vec<(usize, &'a str)>>);
+
+impl<'a> Declared<'a> {
+    /// Reads the section. An empty value takes back what was said before with any spelling.
+    pub fn read(file: &'a UnitFile) -> Result<Declared<'a>, RequirementsError> {
+        let mut all: BTreeMap<Key, Vec<(usize, &str)>> = BTreeMap::new();
+        for (name, line) in file.section(SECTION) {
+            let Some((key, rank)) = Key::spelled(name) else {
+                continue;
+            };
+            if line.is_empty() {
+                all.remove(&key);
                 continue;
             }
-            let expanded = expand(value, name);
             let refuse = |fault| RequirementsError {
                 key,
-                value: value.to_owned(),
+                value: shown(line),
                 fault,
             };
-            match key {
-                // Files of 2014 carry several spellings, for old and new fleets: the best one
-                // counts, the first of its kind (as in fleet 1.0).
-                Key::MachineId => {
-                    let id = MachineId::parse(&expanded).map_err(|e| refuse(e.into()))?;
-                    if rank < machine_id_rank {
-                        machine_id_rank = rank;
-                        requirements.machine_id = Some(id);
-                    }
+            let split = if key.is_list() {
+                words::split
+            } else {
+                words::split_quoted
+            };
+            let values = all.entry(key).or_default();
+            for value in split(line).map_err(|e| refuse(e.into()))? {
+                if value.len() > VALUE_BYTES_MAX {
+                    return Err(refuse(RequirementFault::TooLong));
                 }
-                Key::MachineOf => {
-                    let unit = UnitName::parse(&expanded).map_err(|e| refuse(e.into()))?;
-                    requirements.machine_of.push(unit);
-                }
-                Key::MachineMetadata => {
-                    let (key, value) = pair(&expanded).map_err(refuse)?;
-                    requirements
-                        .metadata
-                        .entry(key.into())
-                        .or_default()
-                        .insert(value.into());
-                }
-                Key::Conflicts => {
-                    let glob = Glob::parse(&expanded).map_err(|e| refuse(e.into()))?;
-                    requirements.conflicts.push(glob);
-                }
-                Key::Global => requirements.global = boolean(&expanded).map_err(refuse)?,
-                Key::Replaces => {
-                    let glob = Glob::parse(&expanded).map_err(|e| refuse(e.into()))?;
-                    requirements.replaces.push(glob);
-                }
+                values.push((rank, value));
+            }
+            if values.len() > VALUES_MAX {
+                return Err(refuse(RequirementFault::TooMany));
             }
         }
-        sort(&mut requirements.machine_of);
-        sort(&mut requirements.conflicts);
-        sort(&mut requirements.replaces);
-        Ok(requirements)
+        all.values_mut()
+            .for_each(|values| values.sort_by_key(|(rank, _)| *rank));
+        Ok(Declared(all))
+    }
+
+    /// Whether anything is said of this key.
+    pub fn has(&self, key: Key) -> bool {
+        self.0.contains_key(&key)
+    }
+
+    /// The values of a key.
+    pub fn values(&self, key: Key) -> impl Iterator<Item = &'a str> {
+        self.0
+            .get(&key)
+            .into_iter()
+            .flatten()
+            .map(|(_, value)| *value)
+    }
+
+    /// What the values of a key mean for this unit.
+    fn each<T, E: Into<RequirementFault>>(
+        &self,
+        key: Key,
+        name: &UnitName,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Vec<T>, RequirementsError> {
+        self.values(key)
+            .filter(|value| !(name.is_template() && depends_on_instance(value)))
+            .map(|value| {
+                let refuse = |e: E| RequirementsError {
+                    key,
+                    value: shown(value),
+                    fault: e.into(),
+                };
+                parse(&expand(value, name)).map_err(refuse)
+            })
+            .collect()
     }
 }
 
-/// One value of a key of `[X-Fleet]`, specifiers not yet expanded.
-pub(super) struct Declared<'a> {
-    pub key: Key,
-    /// How far down the list of spellings the one used is.
-    pub rank: usize,
-    pub value: &'a str,
-}
-
-/// Every value in `[X-Fleet]`, in order. An empty value takes back what was said before with any
-/// spelling of its key.
-pub(super) fn declared(file: &UnitFile) -> Result<Vec<Declared<'_>>, RequirementsError> {
-    let mut all: Vec<Declared> = Vec::new();
-    for (name, line) in file.section(SECTION) {
-        let Some((key, rank)) = Key::spelled(name) else {
-            continue;
-        };
-        if line.is_empty() {
-            all.retain(|earlier| earlier.key != key);
-            continue;
-        }
-        let split = if key.is_list() {
-            words::split
-        } else {
-            words::split_quoted
-        };
-        let values = split(line).map_err(|quote| RequirementsError {
-            key,
-            value: line.to_owned(),
-            fault: quote.into(),
-        })?;
-        all.extend(
-            values
-                .into_iter()
-                .map(|value| Declared { key, rank, value }),
-        );
-    }
-    Ok(all)
-}
-
-fn sort<T: Ord>(values: &mut Vec<T>) {
-    values.sort();
-    values.dedup();
+fn sorted<T: Ord>(values: Vec<T>) -> Vec<T> {
+    BTreeSet::from_iter(values).into_iter().collect()
 }
 
 /// Exactly one `=`, something on either side. fleet 1.0 silently passed over anything else, and the
 /// unit ran where it should not.
-fn pair(text: &str) -> Result<(&str, &str), RequirementFault> {
+fn pair(text: &str) -> Result<(String, String), RequirementFault> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() && !value.is_empty() && !value.contains('=') => {
-            Ok((key, value))
+            Ok((key.to_owned(), value.to_owned()))
         }
         _ => Err(RequirementFault::Pair),
     }
@@ -155,7 +172,7 @@ fn boolean(text: &str) -> Result<bool, RequirementFault> {
 pub struct RequirementsError {
     /// The option.
     pub key: Key,
-    /// Its value, before specifiers are expanded.
+    /// Its value, before specifiers are expanded; shortened if it is long.
     pub value: String,
     /// What is wrong with it.
     pub fault: RequirementFault,
@@ -164,6 +181,12 @@ pub struct RequirementsError {
 /// What is wrong with a value in `[X-Fleet]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequirementFault {
+    /// More values than a key may have.
+    #[error("the key has more than {VALUES_MAX} values; say the same with fewer")]
+    TooMany,
+    /// A value that is too long.
+    #[error("a value has more than {VALUE_BYTES_MAX} bytes; shorten it")]
+    TooLong,
     /// Quotes that do not match.
     #[error(transparent)]
     Quote(#[from] OpenQuote),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::unitfile::shown;
+
 /// How far a unit is, or shall be, brought up in the cluster; each state contains the one before.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -48,9 +50,7 @@ impl FromStr for TargetState {
         ]
         .into_iter()
         .find(|state| state.as_str() == text)
-        .ok_or_else(|| TargetStateError {
-            text: text.to_owned(),
-        })
+        .ok_or_else(|| TargetStateError { text: shown(text) })
     }
 }
 
@@ -58,7 +58,7 @@ impl FromStr for TargetState {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown state {text:?}: use inactive, loaded or launched")]
 pub struct TargetStateError {
-    /// The text.
+    /// The text, shortened if it is long.
     pub text: String,
 }
 

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Glob;
 use super::keys::{Key, SECTION, nearest};
-use super::requirements::{Requirements, RequirementsError, declared};
-use crate::unitfile::{UnitFile, UnitName, expand};
+use super::requirements::{Declared, Requirements, RequirementsError};
+use crate::unitfile::{UnitFile, UnitName, expand, shown};
 
-/// Keys that contradict each other (fleet 1.0's `ValidateOptions`, minus Global with Conflicts,
-/// which later fleets allow).
+/// Keys that contradict each other, as fleet has always refused them.
 const EXCLUSIVE: [(Key, Key); 7] = [
     (Key::MachineId, Key::MachineOf),
     (Key::MachineId, Key::Conflicts),
@@ -28,12 +27,10 @@ pub fn validate(name: &UnitName, file: &UnitFile) -> Result<Requirements, Invali
         return Err(InvalidUnit::Empty);
     }
     let requirements = Requirements::of(name, file)?;
-    let mut said: BTreeSet<Key> = declared(file)?.iter().map(|d| d.key).collect();
-    if !requirements.global {
-        said.remove(&Key::Global);
-    }
+    let declared = Declared::read(file)?;
+    let said = |key| declared.has(key) && (key != Key::Global || requirements.global);
     for (first, second) in EXCLUSIVE {
-        if said.contains(&first) && said.contains(&second) {
+        if said(first) && said(second) {
             return Err(InvalidUnit::Exclusive { first, second });
         }
     }
@@ -86,26 +83,27 @@ pub enum InvalidUnit {
     },
 }
 
-/// What is accepted but may not be what was meant. Nothing for a file that is invalid anyway.
+/// What is accepted but may not be what was meant. Each key once, in alphabetical order.
 pub fn warnings(name: &UnitName, file: &UnitFile) -> Vec<Warning> {
-    let unknown = file
-        .section(SECTION)
-        .filter(|(key, _)| Key::spelled(key).is_none())
-        .map(|(key, _)| Warning::UnknownKey {
-            key: key.to_owned(),
+    let keys: BTreeSet<&str> = file.section(SECTION).map(|(key, _)| key).collect();
+    let mut warnings: Vec<Warning> = keys
+        .into_iter()
+        .filter(|key| Key::spelled(key).is_none())
+        .map(|key| Warning::UnknownKey {
+            key: shown(key),
             nearest: nearest(key),
-        });
-    let mut warnings: Vec<Warning> = unknown.collect();
-    if let (Ok(declared), Ok(requirements)) = (declared(file), Requirements::of(name, file)) {
-        let used = requirements.machine_id.as_ref().map(|id| id.as_str());
-        for other in declared.iter().filter(|d| d.key == Key::MachineId) {
-            let other = expand(other.value, name);
-            if let Some(used) = used.filter(|used| *used != other) {
-                warnings.push(Warning::SecondMachine {
-                    used: used.to_owned(),
-                    other,
-                });
-            }
+        })
+        .collect();
+    if let Ok(declared) = Declared::read(file) {
+        let mut ids = declared
+            .values(Key::MachineId)
+            .map(|id| shown(&expand(id, name)));
+        if let Some(used) = ids.next() {
+            let others = ids.filter(|other| *other != used);
+            warnings.extend(others.map(|other| Warning::SecondMachine {
+                used: used.clone(),
+                other,
+            }));
         }
     }
     warnings

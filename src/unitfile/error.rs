@@ -1,7 +1,8 @@
 //! Why a text or a list of options is not a unit file: what is wrong, where, and what to do.
 
 use super::FILE_BYTES_MAX;
-use super::option::OptionFault;
+use super::lines::LINE_BYTES_MAX;
+use super::option::SECTION_BYTES_MAX;
 
 /// Why a text is not a unit file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,52 @@ pub enum ParseErrorKind {
     /// A line, section or option that cannot be.
     #[error(transparent)]
     Option(#[from] OptionFault),
+}
+
+/// What keeps a section, name or value from being written in a unit file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OptionFault {
+    /// A line is too long.
+    #[error(
+        "a line has {bytes} bytes, at most {LINE_BYTES_MAX} are allowed; continue it on the next \
+         line with a backslash"
+    )]
+    LineTooLong {
+        /// How long it is, without the line end.
+        bytes: usize,
+    },
+    /// The section has no name.
+    #[error("the section has no name; write one, such as [Service]")]
+    NoSection,
+    /// The name of the section is too long.
+    #[error("the name of the section has {bytes} bytes; at most {SECTION_BYTES_MAX} are allowed")]
+    SectionTooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A character no section may have in its name (systemd's `string_is_safe`).
+    #[error("{0:?} is not allowed in the name of a section; leave it out")]
+    SectionCharacter(char),
+    /// Nothing before the `=`.
+    #[error("there is no name before the \"=\"; write name=value")]
+    NoName,
+    /// A character no option may have in its name.
+    #[error("{0:?} is not allowed in the name of an option; leave it out")]
+    NameCharacter(char),
+    /// A name that would be read as something else.
+    #[error("the name of an option cannot begin with {0:?}; leave it out")]
+    NameStart(char),
+    /// A character no value may have.
+    #[error("{0:?} is not allowed in a value; leave it out")]
+    ValueCharacter(char),
+    /// A value with a line break that is not a continuation.
+    #[error("the value has a line break; put a backslash at the end of each line but the last")]
+    LineBreak,
+    /// A line of a value that would be read as a comment.
+    #[error(
+        "a line of the value begins with {0:?} and would be read as a comment; join it to the line before"
+    )]
+    CommentInValue(char),
 }
 
 /// Why a list of options cannot be a unit file.

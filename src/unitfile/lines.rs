@@ -1,8 +1,7 @@
 //! Lines as systemd reads them: where one ends, which are comments, which go on.
 //! Must not know sections or options.
 
-use super::error::{ParseError, ParseErrorKind};
-use super::option::OptionFault;
+use super::error::{OptionFault, ParseError, ParseErrorKind};
 
 /// The longest line, in bytes: what fleet 1.0 accepts (`LINE_MAX` of POSIX, beyond which old
 /// systemd cut lines in two).

@@ -8,18 +8,21 @@ mod lines;
 mod name;
 mod option;
 mod parse;
+mod shown;
 mod specifier;
 mod unit_type;
 mod write;
 
 use std::sync::Arc;
 
-pub use error::{OptionError, ParseError, ParseErrorKind};
+pub use error::{OptionError, OptionFault, ParseError, ParseErrorKind};
 pub use hash::{HashError, UnitHash};
 pub use lines::LINE_BYTES_MAX;
 pub use name::{NAME_BYTES_MAX, NameError, NameErrorKind, UnitName};
-pub use option::{OptionFault, UnitOption};
-pub use specifier::{depends_on_instance, expand};
+pub use option::{SECTION_BYTES_MAX, UnitOption};
+pub(crate) use shown::shown;
+pub(crate) use specifier::depends_on_instance;
+pub use specifier::expand;
 pub use unit_type::UnitType;
 
 /// The largest unit file, in bytes. Real ones have a few thousand. Twice this, which escaping can make
@@ -56,8 +59,8 @@ impl UnitFile {
             option.name = option.name.trim_matches(lines::WHITESPACE).to_owned();
             option.value = option::tidy(&option.value);
             option::check(option).map_err(|fault| OptionError::Fault {
-                section: option.section.clone(),
-                name: option.name.clone(),
+                section: shown(&option.section),
+                name: shown(&option.name),
                 fault,
             })?;
         }
@@ -69,10 +72,11 @@ impl UnitFile {
     }
 
     fn new(contents: String, options: Vec<UnitOption>) -> UnitFile {
-        let joined = options
-            .iter()
-            .map(|option| option::joined(&option.value))
-            .collect();
+        let as_read = |option: &UnitOption| {
+            let joined = option::joined(&option.value);
+            (joined != option.value).then(|| joined.into_owned())
+        };
+        let joined = options.iter().map(as_read).collect();
         let hash = UnitHash::of(&write::write(write::grouped(&options)));
         UnitFile(Arc::new(Inner {
             contents,
@@ -92,23 +96,20 @@ impl UnitFile {
         &self.0.options
     }
 
-    /// SHA-1 over the options written as text, each section's together: what fleet 1.0 computes.
-    /// Comments, blank lines and white space around values do not change it.
+    /// SHA-1 over the options written as text, each section's together: what fleet 1.0
+    /// computes for these options.    /// Comments, blank lines and white space around values do not change it.
     pub fn hash(&self) -> UnitHash {
         self.0.hash
     }
 
     /// The options of a section in order: name, and value as systemd reads it (lines joined).
     pub fn section(&self, section: &str) -> impl Iterator<Item = (&str, &str)> {
-        let values = self.0.options.iter().zip(&self.0.joined);
-        values
-            .filter(move |(option, _)| option.section == section)
-            .map(|(option, joined)| {
-                (
-                    option.name.as_str(),
-                    joined.as_deref().unwrap_or(&option.value),
-                )
-            })
+        let all = self.0.options.iter().zip(&self.0.joined);
+        let wanted = all.filter(move |(option, _)| option.section == section);
+        wanted.map(|(option, joined)| {
+            let value = joined.as_deref().unwrap_or(&option.value);
+            (option.name.as_str(), value)
+        })
     }
 
     /// Every value given to an option, in order; an empty value resets the list (systemd.syntax(7)).

@@ -7,14 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::UnitType;
+use super::{UnitType, shown};
 
 /// The longest name, in bytes (systemd's `UNIT_NAME_MAX`, and fleet 1.0's limit).
 pub const NAME_BYTES_MAX: usize = 256;
-
-/// How much of a refused name an error repeats, in characters: enough to recognise it, not enough
-/// to flood a log with what somebody sent.
-const NAME_CHARS_SHOWN: usize = 64;
 
 /// The valid name of a unit: `prefix.type` or `prefix@instance.type`.
 ///
@@ -126,13 +122,6 @@ impl UnitName {
 
 fn is_allowed(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, ':' | '_' | '.' | '@' | '\\' | '-')
-}
-
-fn shown(name: &str) -> String {
-    match name.char_indices().nth(NAME_CHARS_SHOWN) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
-    }
 }
 
 impl fmt::Display for UnitName {

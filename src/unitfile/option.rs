@@ -1,14 +1,22 @@
 //! One option of a unit file, and which sections, names and values can be written in a file so
 //! that reading it gives them back. Must not know the whole file.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
+use super::error::OptionFault;
 use super::lines::{LINE_BYTES_MAX, WHITESPACE, is_comment, is_continued};
+
+/// The longest name of a section, in bytes. Each option repeats it, so a long one would make much out
+/// of a small file; systemd's longest has 13.
+pub const SECTION_BYTES_MAX: usize = 128;
 
 /// One assignment, as the v1 API carries it.
 ///
 /// A value that goes over several lines keeps its line breaks: each backslash that continues a line
-/// is there, followed by `\n`, as fleet 1.0 has it. Comment lines in between are not there.
+/// is there, followed by `\n`, as in go-systemd, which clients of fleet read unit files with. Comment
+/// lines in between are not there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UnitOption {
     /// The name in brackets above it.
@@ -19,50 +27,13 @@ pub struct UnitOption {
     pub value: String,
 }
 
-/// What keeps a section, name or value from being written in a unit file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OptionFault {
-    /// A line is too long.
-    #[error(
-        "a line has {bytes} bytes, at most {LINE_BYTES_MAX} are allowed; continue it on the next \
-         line with a backslash"
-    )]
-    LineTooLong {
-        /// How long it is, without the line end.
-        bytes: usize,
-    },
-    /// The section has no name.
-    #[error("the section has no name; write one, such as [Service]")]
-    NoSection,
-    /// A character no section may have in its name (systemd's `string_is_safe`).
-    #[error("{0:?} is not allowed in the name of a section; leave it out")]
-    SectionCharacter(char),
-    /// Nothing before the `=`.
-    #[error("there is no name before the \"=\"; write name=value")]
-    NoName,
-    /// A character no option may have in its name.
-    #[error("{0:?} is not allowed in the name of an option; leave it out")]
-    NameCharacter(char),
-    /// A name that would be read as something else.
-    #[error("the name of an option cannot begin with {0:?}; leave it out")]
-    NameStart(char),
-    /// A character no value may have.
-    #[error("{0:?} is not allowed in a value; leave it out")]
-    ValueCharacter(char),
-    /// A value with a line break that is not a continuation.
-    #[error("the value has a line break; put a backslash at the end of each line but the last")]
-    LineBreak,
-    /// A line of a value that would be read as a comment.
-    #[error(
-        "a line of the value begins with {0:?} and would be read as a comment; join it to the line before"
-    )]
-    CommentInValue(char),
-}
-
 /// Whether a section can have this name.
 pub(super) fn check_section(name: &str) -> Result<(), OptionFault> {
     if name.is_empty() {
         return Err(OptionFault::NoSection);
+    }
+    if name.len() > SECTION_BYTES_MAX {
+        return Err(OptionFault::SectionTooLong { bytes: name.len() });
     }
     match name
         .chars()
@@ -79,21 +50,19 @@ pub(super) fn check(option: &UnitOption) -> Result<(), OptionFault> {
     check_section(&option.section)?;
     check_name(&option.name)?;
     check_value(&option.value)?;
-    let header = option.section.len() + "[]".len();
-    let assignment = format!("{}={}", option.name, option.value);
-    let longest = assignment
-        .split('\n')
-        .map(str::len)
-        .fold(header, usize::max);
-    if longest > LINE_BYTES_MAX {
-        return Err(OptionFault::LineTooLong { bytes: longest });
+    let before = option.name.len() + "=".len();
+    for (number, line) in option.value.split('\n').enumerate() {
+        let bytes = line.len() + if number == 0 { before } else { 0 };
+        if bytes > LINE_BYTES_MAX {
+            return Err(OptionFault::LineTooLong { bytes });
+        }
     }
     Ok(())
 }
 
 /// Whether an option can have this name. systemd ignores options it does not know, so nearly
 /// everything goes.
-pub(super) fn check_name(name: &str) -> Result<(), OptionFault> {
+fn check_name(name: &str) -> Result<(), OptionFault> {
     match name.chars().next() {
         None => return Err(OptionFault::NoName),
         Some(start @ ('[' | '#' | ';')) => return Err(OptionFault::NameStart(start)),
@@ -133,10 +102,8 @@ pub(super) fn tidy(value: &str) -> String {
     if !is_continued(trimmed) {
         return trimmed.to_owned();
     }
-    let after = value.trim_start_matches(WHITESPACE)[trimmed.len()..]
-        .chars()
-        .next();
-    let kept = if matches!(after, Some(' ' | '\t')) {
+    let after = &value.trim_start_matches(WHITESPACE)[trimmed.len()..];
+    let kept = if after.starts_with([' ', '\t']) {
         ' '
     } else {
         '\n'
@@ -144,14 +111,13 @@ pub(super) fn tidy(value: &str) -> String {
     format!("{trimmed}{kept}")
 }
 
-/// What systemd makes of a value: continued lines are one, each backslash with its line break is a
-/// space (systemd.syntax(7)). `None` where that is the value as it stands.
-pub(super) fn joined(value: &str) -> Option<String> {
-    let ends_tidy = !value.ends_with(WHITESPACE);
-    (!ends_tidy || value.contains('\n')).then(|| {
-        value
-            .replace("\\\n", " ")
-            .trim_matches(WHITESPACE)
-            .to_owned()
-    })
+/// What systemd makes of a text: continued lines are one, each backslash with its line break is a
+/// space (systemd.syntax(7)), and there is no white space around it.
+pub(super) fn joined(text: &str) -> Cow<'_, str> {
+    if text.contains('\n') {
+        let line = text.replace("\\\n", " ");
+        Cow::Owned(line.trim_matches(WHITESPACE).to_owned())
+    } else {
+        Cow::Borrowed(text.trim_matches(WHITESPACE))
+    }
 }

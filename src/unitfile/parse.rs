@@ -2,7 +2,7 @@
 
 use super::FILE_BYTES_MAX;
 use super::error::{ParseError, ParseErrorKind};
-use super::lines::{Line, Lines, WHITESPACE};
+use super::lines::{Line, Lines};
 use super::option::{self, UnitOption};
 
 /// The options of a unit file, in order.
@@ -17,12 +17,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<UnitOption>, ParseError> {
         let Line { number, text } = line?;
         let refuse = |kind| ParseError { line: number, kind };
         let read = option::joined(&text);
-        let read = read.as_deref().unwrap_or(&text).trim_matches(WHITESPACE);
         if read.is_empty() {
             continue;
         }
         if read.starts_with('[') {
-            section = Some(header(read).map_err(refuse)?);
+            section = Some(header(&read).map_err(refuse)?);
         } else {
             let section = section.as_deref();
             options.push(assignment(section, &text).map_err(refuse)?);
@@ -55,12 +54,13 @@ fn header(line: &str) -> Result<String, ParseErrorKind> {
 fn assignment(section: Option<&str>, line: &str) -> Result<UnitOption, ParseErrorKind> {
     let (name, value) = line.split_once('=').ok_or(ParseErrorKind::NoEquals)?;
     let section = section.ok_or(ParseErrorKind::NoSection)?.to_owned();
-    let name = option::joined(name).unwrap_or_else(|| name.to_owned());
-    let name = name.trim_matches(WHITESPACE).to_owned();
-    option::check_name(&name)?;
-    Ok(UnitOption {
+    let name = option::joined(name).into_owned();
+    let option = UnitOption {
         section,
         name,
         value: option::tidy(value),
-    })
+    };
+    // What is read can be written again, also when continued lines made a name of it.
+    option::check(&option)?;
+    Ok(option)
 }

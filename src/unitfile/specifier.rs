@@ -31,7 +31,7 @@ pub fn expand(value: &str, name: &UnitName) -> String {
 }
 
 /// Whether a value says something else for each instance of a template.
-pub fn depends_on_instance(value: &str) -> bool {
+pub(crate) fn depends_on_instance(value: &str) -> bool {
     let mut rest = value;
     while let Some((_, after)) = rest.split_once('%') {
         match after.bytes().next() {

@@ -1,5 +1,7 @@
 //! Options to text, such that reading the text gives the same options.
 
+use std::collections::HashMap;
+
 use super::option::UnitOption;
 
 /// The options as a file, in order: a header wherever the section changes, a blank line above each
@@ -22,7 +24,7 @@ pub(super) fn write<'a>(options: impl IntoIterator<Item = &'a UnitOption>) -> St
 
 /// The same options with each section's together, sections in order of first appearance.
 pub(super) fn grouped(options: &[UnitOption]) -> Vec<&UnitOption> {
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
     let mut sorted: Vec<(usize, &UnitOption)> = options
         .iter()
         .map(|option| {

@@ -1,3 +1,12 @@
-//! Every test that runs anywhere, in one binary: no root, no network.
+//! Tests that run anywhere: no root, no network, no cluster.
 
-mod cli;
+mod glob;
+mod names;
+mod requirements;
+mod store_laws;
+mod unitfile;
+
+mod support {
+    pub mod etcd;
+    pub mod wait;
+}
