@@ -1,5 +1,6 @@
 //! Tests that run anywhere: no root, no network, no cluster.
 
+mod cli;
 mod glob;
 mod names;
 mod requirements;

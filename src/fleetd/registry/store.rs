@@ -101,9 +101,18 @@ pub enum Op {
     Nested(Txn),
 }
 
+/// The most conditions or steps that one transaction may have (etcd's default `--max-txn-ops`).
+///
+/// A nested transaction has only what the one around it left: inside one with 100 steps, each
+/// nested one may have 28 conditions and 28 steps. A transaction that is wider is refused.
+pub const MAX_TXN_OPS: usize = 128;
+
 /// `when` all conditions hold, do `then`, else do `otherwise`; in one atomic step, at one revision.
 ///
-/// A key may be written at most once on each road through a transaction (an etcd rule).
+/// Conditions, those of nested transactions included, are checked on the state before the first
+/// step; reads see the writes of the steps before them. A key may be written at most once on each
+/// road through a transaction (an etcd rule); a transaction that could write one twice is refused.
+/// So is one of more than [`MAX_TXN_OPS`], or (by etcd's default) of more than 1.5 MiB.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Txn {
     /// Conditions; none means "always".
@@ -114,12 +123,29 @@ pub struct Txn {
     pub otherwise: Vec<Op>,
 }
 
+impl Txn {
+    /// The first key the transaction names, to say in an error which one it was.
+    pub(super) fn subject(&self) -> &str {
+        let condition = self.when.first().map(|compare| match compare {
+            Compare::Absent(key)
+            | Compare::Created(key, _)
+            | Compare::Modified(key, _)
+            | Compare::Value(key, _) => key.as_str(),
+        });
+        let step = self.then.first().map(|op| match op {
+            Op::Put { key, .. } | Op::Delete(key) | Op::Read(key) | Op::Get(key) => key.as_str(),
+            Op::Nested(txn) => txn.subject(),
+        });
+        step.or(condition).unwrap_or_default()
+    }
+}
+
 /// What a transaction did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// Whether `then` was taken.
     pub succeeded: bool,
-    /// The store's revision after the transaction.
+    /// The store's revision after the whole transaction, in a nested one too.
     pub revision: Revision,
     /// One entry for each step taken, in order.
     pub results: Vec<OpResult>,
@@ -156,8 +182,8 @@ pub struct Changes {
     pub events: Vec<Event>,
 }
 
-/// Changes in order of revision, each delivered once. An error is the last item; the stream also
-/// ends when the store goes away. Dropping the receiver cancels the watch.
+/// Changes in order of revision, each delivered once and whole. An error is the last item; the
+/// stream also ends when the store goes away. Dropping the receiver cancels the watch.
 pub type Watch = mpsc::Receiver<Result<Changes, StoreError>>;
 
 /// Why the store did not do what it was asked.
@@ -175,7 +201,7 @@ pub enum StoreError {
     /// The lease has ended, was revoked, or never was.
     #[error("lease {lease} has ended")]
     LeaseGone {
-        /// The lease.
+        /// The lease; of a transaction that names several, one of them.
         lease: LeaseId,
     },
     /// History before `oldest` is gone: read the range again and watch from there.
@@ -195,6 +221,30 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// `operation` was not answered, because of `source`.
+    pub(super) fn unavailable(
+        operation: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError::Unavailable {
+            operation: operation.into(),
+            source: source.into(),
+        }
+    }
+
+    /// `operation` was answered with a no, in the words of `source`.
+    pub(super) fn refused(
+        operation: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError::Refused {
+            operation: operation.into(),
+            source: source.into(),
+        }
+    }
+}
+
 /// A cluster's memory. Every call is bounded in time by the implementation's request timeout.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
@@ -207,10 +257,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Commits a transaction.
     async fn commit(&self, txn: Txn) -> Result<Committed, StoreError>;
 
-    /// Every change to keys that start with `prefix`, from revision `from` on (inclusive).
+    /// Every change to keys that start with `prefix`, from revision `from` on (inclusive): first
+    /// what has happened since, then what happens. When this returns, the store is watching.
+    ///
+    /// History that is gone is no error of this call: the watch's first and last item is
+    /// [`StoreError::Compacted`], so a reader meets it in one place.
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, StoreError>;
 
-    /// A new lease that ends `ttl` after its last renewal. The store may round up to seconds.
+    /// A new lease that ends `ttl` after its last renewal. The store may make it longer: etcd
+    /// rounds up to seconds and, by default, to two at least.
     async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError>;
 
     /// Renews a lease for its full time.
@@ -219,6 +274,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Ends a lease and removes its keys at once. Success when it is already gone.
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError>;
 
-    /// Drops history older than `revision`; what stands now is not touched.
+    /// Drops history older than `revision`; what stands now is not touched. Success when it is
+    /// dropped already; refused when `revision` has not been reached.
     async fn compact(&self, revision: Revision) -> Result<(), StoreError>;
 }

@@ -1,0 +1,153 @@
+//! Laws of leases.
+
+use std::time::Duration;
+
+use fleet::fleetd::registry::{LeaseId, Op, Store, StoreError};
+use tokio::time::{Instant, interval};
+
+use super::{World, commit, news, put, put_op, read, txn};
+
+const LONG: Duration = Duration::from_secs(600);
+
+fn put_leased(key: &str, lease: LeaseId) -> Op {
+    Op::Put {
+        key: key.into(),
+        value: Vec::new(),
+        lease: Some(lease),
+    }
+}
+
+fn is_gone<T>(result: &Result<T, StoreError>, of: LeaseId) -> bool {
+    matches!(result, Err(StoreError::LeaseGone { lease }) if *lease == of)
+}
+
+async fn grant(store: &dyn Store, ttl: Duration) -> LeaseId {
+    store.grant(ttl).await.expect("a lease")
+}
+
+pub async fn a_revoked_lease_takes_its_keys_along(world: World) {
+    let store = &*world.store;
+    let (lease, other) = (grant(store, LONG).await, grant(store, LONG).await);
+    assert_ne!(lease, other);
+    commit(
+        store,
+        txn([put_leased("k/a", lease), put_leased("k/b", lease)]),
+    )
+    .await;
+    commit(store, txn([put_leased("k/c", other), put_op("k/d", "")])).await;
+    let range = store.range("k/a").await.expect("a range");
+    assert_eq!(range.entries[0].lease, Some(lease));
+
+    store.revoke(lease).await.expect("a revocation");
+    let left: Vec<_> = read(store, "k/")
+        .await
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(left, ["k/c", "k/d"]);
+    store
+        .revoke(lease)
+        .await
+        .expect("success when it is gone already");
+}
+
+pub async fn a_lease_lapses_with_its_keys_at_one_revision(world: World) {
+    let store = &*world.store;
+    let lease = grant(store, world.short).await;
+    let bound = commit(
+        store,
+        txn([put_leased("k/a", lease), put_leased("k/b", lease)]),
+    )
+    .await;
+    let mut watch = store
+        .watch("k/", bound.revision.next())
+        .await
+        .expect("a watch");
+    let (revision, gone) = news(&mut watch).await;
+    assert_eq!(revision, bound.revision.next());
+    assert_eq!(gone, ["-k/a", "-k/b"]);
+    assert!(read(store, "k/").await.is_empty());
+}
+
+pub async fn renewals_keep_a_lease(world: World) {
+    let store = &*world.store;
+    let (renewed, left) = (
+        grant(store, world.short).await,
+        grant(store, world.short).await,
+    );
+    commit(store, txn([put_leased("kept", renewed)])).await;
+    let bound = commit(store, txn([put_leased("left", left)])).await;
+    let mut watch = store
+        .watch("left", bound.revision.next())
+        .await
+        .expect("a watch");
+    // Renew one until the other one, granted later, is gone, and then for as long again.
+    let start = Instant::now();
+    let mut ticks = interval(world.short / 5);
+    let lapsed = async {
+        news(&mut watch).await;
+        tokio::time::sleep_until(Instant::now() + start.elapsed()).await;
+    };
+    tokio::pin!(lapsed);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => store.keep_alive(renewed).await.expect("a renewal"),
+            () = &mut lapsed => break,
+        }
+    }
+    assert_eq!(read(store, "kept").await.len(), 1);
+}
+
+pub async fn what_is_over_cannot_be_renewed(world: World) {
+    let store = &*world.store;
+    let revoked = grant(store, LONG).await;
+    store.keep_alive(revoked).await.expect("a renewal");
+    store.revoke(revoked).await.expect("a revocation");
+    let lapsed = grant(store, world.short).await;
+    let bound = commit(store, txn([put_leased("k", lapsed)])).await;
+    let mut watch = store
+        .watch("k", bound.revision.next())
+        .await
+        .expect("a watch");
+    news(&mut watch).await;
+    for over in [revoked, lapsed, LeaseId(0x1234_5678)] {
+        // Twice, since the first answer may come over a stream that the second does not have.
+        for _ in 0..2 {
+            let renewed = store.keep_alive(over).await;
+            assert!(is_gone(&renewed, over), "{renewed:?}");
+        }
+    }
+}
+
+pub async fn a_put_on_a_dead_lease_fails_whole(world: World) {
+    let store = &*world.store;
+    let lease = grant(store, LONG).await;
+    store.revoke(lease).await.expect("a revocation");
+    let before = put(store, "a", "1").await;
+    for dead in [
+        txn([put_op("a", "2"), put_leased("b", lease)]),
+        txn([put_op("a", "2"), Op::Nested(txn([put_leased("b", lease)]))]),
+    ] {
+        let refused = store.commit(dead).await;
+        assert!(is_gone(&refused, lease), "{refused:?}");
+    }
+    assert_eq!(store.revision().await.expect("the revision"), before);
+    assert_eq!(read(store, "a").await, [("a".into(), "1".into())]);
+}
+
+pub async fn a_key_put_without_its_lease_survives_it(world: World) {
+    let store = &*world.store;
+    let (first, second) = (grant(store, LONG).await, grant(store, LONG).await);
+    for key in ["k/freed", "k/moved"] {
+        commit(store, txn([put_leased(key, first)])).await;
+    }
+    commit(
+        store,
+        txn([put_op("k/freed", ""), put_leased("k/moved", second)]),
+    )
+    .await;
+    store.revoke(first).await.expect("a revocation");
+    assert_eq!(read(store, "k/").await.len(), 2);
+    store.revoke(second).await.expect("a revocation");
+    assert_eq!(read(store, "k/").await.len(), 1);
+}
