@@ -65,6 +65,9 @@ pub struct State {
     /// The main process's exit status, where the result has one. Newer than fleet 1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_status: Option<i32>,
+    /// systemd's words, where it refused the unit. Newer than fleet 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A machine of the cluster.

@@ -199,6 +199,7 @@ mod tests {
             job: Some("done".to_owned()),
             result: None,
             exit_status: None,
+            message: None,
         }
     }
 

@@ -88,10 +88,15 @@ pub struct StartFailure {
     pub result: Option<String>,
     /// The main process's exit status.
     pub exit_status: Option<i32>,
+    /// systemd's words, where it refused the unit.
+    pub message: Option<String>,
 }
 
 impl fmt::Display for StartFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(message) = &self.message {
+            return write!(f, "systemd refuses it: {message}");
+        }
         match self.job.as_str() {
             "done" | "failed" => f.write_str("it failed")?,
             "timeout" => f.write_str("its start timed out")?,
@@ -164,6 +169,7 @@ fn started(unit: &Unit, states: &States) -> Progress {
         job: job.to_owned(),
         result: state.result.clone(),
         exit_status: state.exit_status,
+        message: state.message.clone(),
     }))
 }
 
@@ -247,6 +253,7 @@ mod tests {
             launch: words.next().map_or(Some(2), |launch| launch.parse().ok()),
             result: Some("exit-code".to_owned()),
             exit_status: Some(3),
+            message: None,
         }
     }
 
@@ -268,6 +275,7 @@ mod tests {
             job: job.to_owned(),
             result,
             exit_status,
+            message: None,
         };
         Progress::Failed(Failure::Start(start))
     }
@@ -423,8 +431,12 @@ mod tests {
                 job,
                 result,
                 exit_status: status,
+                message: None,
             };
             assert_eq!(start.to_string(), expected);
+            let message = Some("bad file".to_owned());
+            let refused = StartFailure { message, ..start };
+            assert_eq!(refused.to_string(), "systemd refuses it: bad file");
         }
     }
 }

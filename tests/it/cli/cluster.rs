@@ -148,6 +148,7 @@ impl Cluster {
             job: job.map(str::to_owned),
             result: failed.then(|| "exit-code".to_owned()),
             exit_status: failed.then_some(3),
+            message: None,
         };
         self.states
             .insert((unit.clone(), machine(id)), state.clone());
