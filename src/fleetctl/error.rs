@@ -189,6 +189,9 @@ impl Error {
             Self::NoUnit { .. } => Some("`fleetctl list-unit-files` shows what there is".into()),
             Self::Elsewhere { command, .. } => Some(format!("run there: {command}")),
             Self::Unplaced { name } => Some(format!("`fleetctl why {name}` tells the reason")),
+            Self::GaveUp { .. } => Some(
+                "they are still wanted: `fleetctl why UNIT` tells what a unit waits for".into(),
+            ),
             _ => None,
         }
     }

@@ -1,11 +1,11 @@
 //! The client program: the command line, what its commands decide, and what they print.
 //!
-//! Commands ask the daemon through [`api::client`](crate::api::client) only. Decisions
-//! ([`goal`], [`transition`], [`board`]) are pure; [`ui`] alone prints. This room must not know
-//! the daemon's.
+//! Commands ask the daemon through [`api::client`](crate::api::client) only. Decisions (`goal`,
+//! `transition`, `board`) are pure; `ui` alone prints. This room must not know the daemon's.
 
 mod block;
 mod board;
+mod candidates;
 mod cli;
 mod commands;
 mod error;

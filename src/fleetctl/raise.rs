@@ -1,24 +1,23 @@
-//! What `submit`, `load` and `start` have in common: find each unit's contents, check them all,
-//! and climb to where the command goes.
+//! What `submit`, `load` and `start` have in common: check every unit that is named, and climb to
+//! where the command goes.
 //!
 //! Nothing is changed before everything that was named is known to be good.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use clap::Args;
-use futures_util::future::try_join_all;
 
 use super::Context;
 use super::block::BlockArgs;
+use super::candidates::{Candidate, Contents, candidates};
 use super::error::{Error, ExitStatus};
 use super::goal::Goal;
-use super::names::{self, Named};
-use super::source::{self, Found, is_global};
+use super::names;
+use super::source::{Found, is_global};
 use super::task::{Change, Task, Then};
 use super::tell;
 use super::transition::{Step, Stored, Verb, step};
 use super::wait::{self, Watch};
-use crate::api::Unit;
 use crate::model::{TargetState, validate, warnings};
 use crate::unitfile::{UnitFile, UnitName};
 
@@ -33,23 +32,6 @@ pub struct RaiseArgs {
     pub replace: bool,
     #[command(flatten)]
     pub block: BlockArgs,
-}
-
-/// A named unit, and the contents there are for it.
-struct Candidate {
-    name: UnitName,
-    contents: Contents,
-}
-
-enum Contents {
-    /// The cluster does not have the unit; this is what it will get.
-    New(Found),
-    /// The cluster has the unit; `other` is a different file that is at hand.
-    Stored {
-        file: UnitFile,
-        desired: TargetState,
-        other: Option<Found>,
-    },
 }
 
 /// What will be done with a candidate.
@@ -93,138 +75,30 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
     wait::run(context, tasks, watch, &args.block).await
 }
 
-/// Finds out about every named unit. An error of one is kept with it, so that all can be told; an
-/// error of the connection ends the search.
-async fn candidates(
-    context: &Context,
-    named: Named,
-    replace: bool,
-) -> Result<Vec<Result<Candidate, Error>>, Error> {
-    let client = &context.client;
-    let units = try_join_all(named.keys().map(|name| client.unit(name))).await?;
-    let wanted: Vec<Wanted> = named
-        .into_iter()
-        .zip(units)
-        .map(|((name, argument), unit)| Wanted {
-            name,
-            argument,
-            unit,
-        })
-        .collect();
-
-    // Only templates that can matter are asked for, and each once.
-    let templates: BTreeSet<UnitName> = wanted
-        .iter()
-        .filter(|wanted| wanted.unit.is_none() || replace)
-        .filter_map(|wanted| wanted.name.template())
-        .collect();
-    let units = try_join_all(templates.iter().map(|name| client.unit(name))).await?;
-    let templates: BTreeMap<UnitName, Unit> = templates
-        .into_iter()
-        .zip(units)
-        .filter_map(|(name, unit)| Some((name, unit?)))
-        .collect();
-    Ok(wanted
-        .into_iter()
-        .map(|wanted| wanted.search(&templates))
-        .collect())
-}
-
-/// A named unit before its contents were searched for.
-struct Wanted {
-    name: UnitName,
-    argument: String,
-    unit: Option<Unit>,
-}
-
-impl Wanted {
-    fn search(self, templates: &BTreeMap<UnitName, Unit>) -> Result<Candidate, Error> {
-        let Self {
-            name,
-            argument,
-            unit,
-        } = self;
-        let mut found = source::on_disk(&argument, &name)?;
-        if found.is_none() {
-            let template = name
-                .template()
-                .and_then(|name| templates.get_key_value(&name));
-            found = match template {
-                Some((template, unit)) => Some(Found {
-                    file: source::stored(template, unit)?,
-                    origin: format!("{template} in the cluster"),
-                }),
-                None => source::template_on_disk(&argument, &name)?,
-            };
-        }
-        let contents = match (unit, found) {
-            (Some(unit), found) => {
-                let file = source::stored(&name, &unit)?;
-                let other = found.filter(|found| found.file.hash() != file.hash());
-                let desired = unit.desired_state.unwrap_or_default();
-                Contents::Stored {
-                    file,
-                    desired,
-                    other,
-                }
-            }
-            (None, Some(found)) => Contents::New(found),
-            (None, None) => return Err(source::nowhere(&argument, &name)),
-        };
-        Ok(Candidate { name, contents })
-    }
-}
-
 /// Decides what to do with a candidate, or why it cannot be done.
 fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, Error> {
     let Candidate { name, contents } = candidate;
-    let refuse = |reason: String| Error::Unit {
-        name: name.clone(),
-        reason,
-    };
     if name.is_template() && verb != Verb::Submit {
         let instance = name.as_str().replacen("@.", "@1.", 1);
         let word = verb.word();
-        return Err(refuse(format!(
-            "a template runs nowhere: {word} an instance, as {instance}"
-        )));
+        let reason = format!("a template runs nowhere: {word} an instance, as {instance}");
+        return Err(Error::Unit { name, reason });
     }
-    let mut notices = Vec::new();
-    let (step, file, had) = match contents {
-        Contents::New(found) => (Step::Store(verb.target()), found.file, None),
-        Contents::Stored {
-            file,
-            desired,
-            other,
-        } => {
-            let stored = Stored {
-                desired,
-                differs: other.is_some(),
-            };
-            let step = step(verb, stored, args.replace).map_err(|e| refuse(e.to_string()))?;
-            match (step, other) {
-                (Step::Store(_), Some(other)) => (step, other.file, Some(desired)),
-                (_, other) => {
-                    notices.extend(other.map(|other| ignored(&name, &other)));
-                    (step, file, Some(desired))
-                }
-            }
-        }
-    };
-    let (change, global) = match step {
-        Step::Keep => (Change::Keep, is_global(&name, &file)),
-        Step::Want(desired) => (Change::put(&name, desired, None), is_global(&name, &file)),
+    let Chosen {
+        step,
+        file,
+        had,
+        ignored,
+    } = choose(verb, &name, contents, args.replace)?;
+    let mut notices: Vec<String> = ignored.into_iter().collect();
+    let change = match step {
+        Step::Keep => Change::Keep,
+        Step::Want(desired) => Change::put(&name, desired, None),
         Step::Store(desired) => {
-            let requirements = validate(&name, &file).map_err(|e| refuse(e.to_string()))?;
-            notices.extend(
-                warnings(&name, &file)
-                    .iter()
-                    .map(|text| format!("{name}: {text}")),
-            );
-            (
-                Change::put(&name, desired, Some(&file)),
-                requirements.global,
-            )
+            validate(&name, &file).map_err(|invalid| refusal(&name, &invalid))?;
+            let odd = warnings(&name, &file);
+            notices.extend(odd.iter().map(|warning| format!("{name}: {warning}")));
+            Change::put(&name, desired, Some(&file))
         }
     };
     let goal = match verb {
@@ -232,6 +106,7 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
         Verb::Load => Some(Goal::Loaded),
         Verb::Start => Some(Goal::Started),
     };
+    let global = is_global(&name, &file);
     let then = match goal {
         // A unit that was there already keeps to what is wanted of it.
         None => Then::Say(tell::stands(&name, had.unwrap_or_default())),
@@ -240,13 +115,71 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
         }
         Some(goal) => Then::Reach(goal, Vec::new()),
     };
+    let task = Task { name, change, then };
     Ok(Planned {
-        task: Task { name, change, then },
+        task,
         warnings: notices,
     })
 }
 
-fn ignored(name: &UnitName, other: &Found) -> String {
-    let origin = &other.origin;
-    format!("{name} in the cluster differs from {origin}, which is not used: --replace replaces it")
+/// The step to take, and the file that counts.
+struct Chosen {
+    step: Step,
+    file: UnitFile,
+    /// What was wanted of the unit, if the cluster had it.
+    had: Option<TargetState>,
+    /// What to say of a file that does not count.
+    ignored: Option<String>,
+}
+
+fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Result<Chosen, Error> {
+    let (file, desired, other) = match contents {
+        Contents::New(Found { file, .. }) => {
+            let step = Step::Store(verb.target());
+            return Ok(Chosen {
+                step,
+                file,
+                had: None,
+                ignored: None,
+            });
+        }
+        Contents::Stored {
+            file,
+            desired,
+            other,
+        } => (file, desired, other),
+    };
+    let differs = other.is_some();
+    let step = step(verb, Stored { desired, differs }, replace)
+        .map_err(|too_far_up| refusal(name, &too_far_up))?;
+    let had = Some(desired);
+    Ok(match (step, other) {
+        (Step::Store(_), Some(Found { file, .. })) => Chosen {
+            step,
+            file,
+            had,
+            ignored: None,
+        },
+        (_, other) => {
+            let ignored = other.map(|Found { origin, .. }| {
+                format!(
+                    "{name} in the cluster differs from {origin}, which is not used: \
+                     --replace replaces it"
+                )
+            });
+            Chosen {
+                step,
+                file,
+                had,
+                ignored,
+            }
+        }
+    })
+}
+
+fn refusal(name: &UnitName, reason: &dyn Display) -> Error {
+    Error::Unit {
+        name: name.clone(),
+        reason: reason.to_string(),
+    }
 }

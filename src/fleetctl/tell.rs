@@ -4,6 +4,7 @@
 
 use super::goal::{Arrival, Failure, Stage};
 use super::machines::Machines;
+use crate::api::{Refusal, Why};
 use crate::model::TargetState;
 use crate::unitfile::UnitName;
 
@@ -52,6 +53,28 @@ pub fn failed(name: &UnitName, failure: &Failure, machines: &Machines) -> String
             )
         }
     }
+}
+
+/// Why a unit waits for a machine; ends with a new line.
+pub fn waits(why: &Why, machines: &Machines) -> String {
+    format!(
+        "{} waits: {}\n{}",
+        why.name,
+        why.reason,
+        refusals(why, machines, false)
+    )
+}
+
+/// A line for every machine that does not take a unit.
+pub fn refusals(why: &Why, machines: &Machines, full: bool) -> String {
+    let line = |refusal: &Refusal| {
+        format!(
+            "  {}: {}\n",
+            machines.legend(&refusal.machine_id, full),
+            refusal.reason
+        )
+    };
+    why.refusals.iter().map(line).collect()
 }
 
 /// What a unit waits for.

@@ -1,8 +1,8 @@
 //! Makes the changes a command decided on, all at once, and waits until their units are there.
 //!
-//! One loop over answers, events, a slow timer, ctrl-c and the time limit. What an answer or an
-//! event means for a unit is decided by [`board`](super::board); who waits never asks again and
-//! again, except after a look or an event that could have been missed.
+//! One loop over answers, events, a timer, ctrl-c and the time limit. What an answer or an event
+//! means for a unit is decided by [`board`](super::board). Nothing is polled: the timer runs only
+//! after something happened, to ask once about the units that it did not get further.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -69,7 +69,7 @@ pub async fn run(
         asking: BTreeSet::new(),
         says: BTreeMap::new(),
         reasons: BTreeMap::new(),
-        stirred: true,
+        ask_at: None,
         failed: false,
     };
     for task in tasks {
@@ -106,31 +106,24 @@ struct Run<'c> {
     says: BTreeMap<UnitName, String>,
     /// Why units wait for a machine, as it was last said.
     reasons: BTreeMap<UnitName, String>,
-    /// Something happened since the cluster was last asked why units wait.
-    stirred: bool,
+    /// When to ask about units that did not get further; `None` while nothing happened since.
+    ask_at: Option<Instant>,
     failed: bool,
 }
 
 impl<'c> Run<'c> {
     /// Sends a task's request, if it has one.
     fn begin(&mut self, Task { name, change, then }: Task) -> Result<(), Error> {
-        let waits = match then {
-            Then::Reach(goal, states) => {
-                self.board.expect(name.clone(), goal, states);
-                true
-            }
+        match then {
             Then::Say(line) if matches!(change, Change::Keep) => {
                 return self.context.ui.line(&line);
             }
-            Then::Say(line) => {
-                self.says.insert(name.clone(), line);
-                false
-            }
-        };
+            Then::Say(line) => drop(self.says.insert(name.clone(), line)),
+            Then::Reach(goal, states) => self.board.expect(name.clone(), goal, states),
+        }
         let client = &self.context.client;
         match change {
-            Change::Keep if waits => self.look(name),
-            Change::Keep => {}
+            Change::Keep => self.look(name),
             Change::Put(unit) => self.jobs.push(
                 async move {
                     let stored = client.put(&name, &unit).await;
@@ -155,19 +148,15 @@ impl<'c> Run<'c> {
 
     async fn drive(&mut self, events: &mut Option<Events>, block: &BlockArgs) -> Result<(), Error> {
         let give_up = block.limit().map(|limit| Instant::now() + limit);
-        let mut ask_at = Instant::now() + PATIENCE;
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
-        while !(self.jobs.is_empty() && self.board.is_empty()) {
+        while !(self.says.is_empty() && self.board.is_empty()) {
             self.show();
             // Cancel-safe: `next` of both streams keeps what it did not return.
             tokio::select! {
                 Some(answer) = self.jobs.next(), if !self.jobs.is_empty() => self.answer(answer)?,
                 event = next(events) => self.event(event)?,
-                () = sleep_until(ask_at), if self.stirred => {
-                    self.ask();
-                    ask_at = Instant::now() + PATIENCE;
-                }
+                () = at(self.ask_at) => self.ask(),
                 () = at(give_up) => {
                     return Err(Error::GaveUp { attempts: block.block_attempts, units: self.rest() });
                 }
@@ -187,6 +176,7 @@ impl<'c> Run<'c> {
                     Some(revision) => self.board.changed(&name, revision),
                     None => self.look(name.clone()),
                 }
+                self.stir();
                 self.judge(&name)
             }
             // The server refuses this unit; the others are no worse for it.
@@ -226,7 +216,7 @@ impl<'c> Run<'c> {
             }
             _ => {}
         }
-        self.stirred = true;
+        self.stir();
         match self.board.note(&event) {
             Some(name) => self.judge(&name),
             None => Ok(()),
@@ -302,9 +292,14 @@ impl<'c> Run<'c> {
         self.jobs.push(look.boxed());
     }
 
+    /// Something happened: before long, ask about the units that it did not get further.
+    fn stir(&mut self) {
+        self.ask_at.get_or_insert_with(|| Instant::now() + PATIENCE);
+    }
+
     /// Asks about units whose change was not heard of, and why units wait for a machine.
     fn ask(&mut self) {
-        self.stirred = false;
+        self.ask_at = None;
         self.board
             .unheard()
             .into_iter()
@@ -327,13 +322,9 @@ impl<'c> Run<'c> {
         if self.board.verdict(&name) != Some(Progress::Waiting(Stage::Machine)) {
             return;
         }
-        let mut text = format!("{name} waits: {}", why.reason);
-        for refusal in &why.refusals {
-            let machine = self.machines.legend(&refusal.machine_id, false);
-            text.push_str(&format!("\n  {machine}: {}", refusal.reason));
-        }
+        let text = tell::waits(why, &self.machines);
         if self.reasons.get(&name) != Some(&text) {
-            self.context.ui.note(&text);
+            self.context.ui.note(text.trim_end());
             self.reasons.insert(name, text);
         }
     }

@@ -7,6 +7,7 @@ use crate::api::{Why, WhyStatus};
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::machines::Machines;
+use crate::fleetctl::tell;
 use crate::unitfile::UnitName;
 
 /// Tell why units are where they are, or nowhere
@@ -45,10 +46,6 @@ fn explain(why: &Why, machines: &Machines, full: bool) -> String {
             format!("placed on {}", on.collect::<Vec<_>>().join(", "))
         }
     };
-    let mut text = format!("{} is {status}: {}\n", why.name, why.reason);
-    for refusal in &why.refusals {
-        let machine = machines.legend(&refusal.machine_id, full);
-        text.push_str(&format!("  {machine}: {}\n", refusal.reason));
-    }
-    text
+    let refusals = tell::refusals(why, machines, full);
+    format!("{} is {status}: {}\n{refusals}", why.name, why.reason)
 }

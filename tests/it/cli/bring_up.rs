@@ -114,7 +114,8 @@ fn a_unit_without_a_machine_says_why_once() {
         "",
         "hello.service waits: no machine takes it\n  \
          113f16a7.../172.17.8.101: metadata zone is a, not c\n\
-         error: gave up after 4 attempts, waiting for hello.service\n",
+         error: gave up after 4 attempts, waiting for hello.service\n\
+         hint: they are still wanted: `fleetctl why UNIT` tells what a unit waits for\n",
     );
     let asked = bench.script.lock().asked.clone();
     let whys = asked.iter().filter(|asked| asked.ends_with("/why")).count();
@@ -354,6 +355,23 @@ fn what_the_server_refuses_is_told_with_what_was_asked() {
         "",
         "error: hello.service: option not allowed (PUT /fleet/v1/units/hello.service: 400)\n",
     );
+}
+
+#[test]
+fn a_server_without_events_changes_nothing() {
+    let bench = Bench::new(|cluster| {
+        cluster.refuse = Some(("GET events".to_owned(), 404, "no such page".to_owned()));
+    });
+    bench.file("hello.service", HELLO);
+    bench.run("start hello").is(
+        1,
+        "",
+        "error: no such page (GET /fleet/v1/events: 404)\n\
+         hint: that fleetd is too old to tell of changes; --no-block does without\n",
+    );
+    bench
+        .run("start --no-block hello")
+        .is(0, "Triggered unit hello.service start\n", "");
 }
 
 #[test]
