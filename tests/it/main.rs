@@ -1,6 +1,7 @@
 //! Tests that run anywhere: no root, no network, no cluster.
 
 mod cli;
+mod client;
 mod glob;
 mod names;
 mod requirements;

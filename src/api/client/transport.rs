@@ -103,7 +103,6 @@ impl Transport {
         body: Option<Bytes>,
         what: &str,
     ) -> Result<Answer, ClientError> {
-        let mut request = self.request(method, path, body, what)?;
         let (sender, answer) = loop {
             let (mut sender, fresh) = match self.take_idle() {
                 Some(sender) => (sender, false),
@@ -112,13 +111,13 @@ impl Transport {
             if sender.ready().await.is_err() && !fresh {
                 continue;
             }
+            let request = self.request(method, path, body.clone(), what)?;
             match sender.try_send_request(request).await {
                 Ok(answer) => break (sender, answer),
-                // The server closed a connection that lay idle: the request was not sent.
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) if !fresh => request = unsent,
-                    _ => return Err(self.broken(what, error.into_error())),
-                },
+                // The server closed a connection that lay idle. What was not sent, or only reads,
+                // may be sent again.
+                Err(error) if !fresh && (error.message().is_some() || method == Method::GET) => {}
+                Err(error) => return Err(self.broken(what, error.into_error())),
             }
         };
         let status = answer.status();
