@@ -4,6 +4,7 @@
 //! client prints them. Field names are fleet 1.0's; what is newer is optional, so that a client
 //! written for the original keeps working.
 
+pub mod client;
 mod error;
 mod event;
 mod schema;

@@ -1,6 +1,8 @@
 //! Tests that run anywhere: no root, no network, no cluster.
 
 mod api;
+mod cli;
+mod client;
 mod config;
 mod diff;
 mod glob;

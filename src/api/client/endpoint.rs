@@ -1,0 +1,190 @@
+//! Where the API is: a unix socket or plain HTTP, and how to open a connection to it.
+//!
+//! This file knows sockets and hyper's handshake. It must not know requests.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+/// HTTP's own port, for an `http://host` without one.
+const HTTP_PORT: u16 = 80;
+
+/// The two ways to reach the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `unix:///var/run/fleet.sock`
+    Unix(PathBuf),
+    /// `http://host:port`; an IPv6 address keeps its brackets, as the `Host:` header wants them.
+    Http {
+        /// Name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+    },
+}
+
+/// What is wrong with an endpoint as the user wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadEndpoint {
+    /// Neither `unix://` nor `http://`.
+    #[error("{given:?} is not an endpoint: write unix:///path/to/socket or http://host:port")]
+    Scheme {
+        /// As written.
+        given: String,
+    },
+    /// There is no TLS in this client.
+    #[error("{given:?} asks for TLS, which this version cannot do: use http:// or unix://")]
+    Tls {
+        /// As written.
+        given: String,
+    },
+    /// A unix socket needs a path from the root.
+    #[error("{given:?} names no absolute path, as unix:///var/run/fleet.sock does")]
+    Path {
+        /// As written.
+        given: String,
+    },
+    /// What follows `http://` is not `host` or `host:port`.
+    #[error("{given:?} does not have the form http://host:port")]
+    Address {
+        /// As written.
+        given: String,
+    },
+}
+
+impl FromStr for Endpoint {
+    type Err = BadEndpoint;
+
+    fn from_str(given: &str) -> Result<Self, BadEndpoint> {
+        let named = || given.to_owned();
+        if let Some(path) = given.strip_prefix("unix://") {
+            let path = PathBuf::from(path);
+            let absolute = path.is_absolute();
+            return if absolute {
+                Ok(Self::Unix(path))
+            } else {
+                Err(BadEndpoint::Path { given: named() })
+            };
+        }
+        if given.starts_with("https://") {
+            return Err(BadEndpoint::Tls { given: named() });
+        }
+        let Some(address) = given.strip_prefix("http://") else {
+            return Err(BadEndpoint::Scheme { given: named() });
+        };
+        let address = address.strip_suffix('/').unwrap_or(address);
+        parse_address(address).ok_or_else(|| BadEndpoint::Address { given: named() })
+    }
+}
+
+/// `host`, `host:port`, `[v6]` or `[v6]:port`.
+fn parse_address(address: &str) -> Option<Endpoint> {
+    // The colons of a bracketed IPv6 address do not separate a port.
+    let bracket = address.rfind(']').map_or(0, |at| at + 1);
+    let (host, port) = match address[bracket..].rfind(':') {
+        Some(at) => (
+            &address[..bracket + at],
+            address[bracket + at + 1..].parse().ok()?,
+        ),
+        None => (address, HTTP_PORT),
+    };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let clean = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
+    let clean = clean && (bracketed || !host.contains([':', '[', ']']));
+    clean.then(|| Endpoint::Http {
+        host: host.to_owned(),
+        port,
+    })
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Http { host, port } => write!(f, "http://{host}:{port}"),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The `Host:` header of requests to it.
+    pub(super) fn host_header(&self) -> String {
+        match self {
+            Self::Unix(_) => "localhost".to_owned(),
+            Self::Http { host, port } => format!("{host}:{port}"),
+        }
+    }
+
+    /// Opens one connection; it closes when the returned sender and its answers are dropped.
+    pub(super) async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
+        match self {
+            Self::Unix(path) => handshake(UnixStream::connect(path).await?).await,
+            Self::Http { host, port } => {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                let stream = TcpStream::connect((host, *port)).await?;
+                stream.set_nodelay(true)?;
+                handshake(stream).await
+            }
+        }
+    }
+}
+
+async fn handshake<S>(stream: S) -> io::Result<SendRequest<Full<Bytes>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    // The connection's failure reaches the request that is on it; nobody else needs to hear of it.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_read_as_they_are_shown() {
+        for (given, shown) in [
+            ("unix:///var/run/fleet.sock", "unix:///var/run/fleet.sock"),
+            ("http://10.0.0.1:49153", "http://10.0.0.1:49153"),
+            ("http://core-1", "http://core-1:80"),
+            ("http://core-1:8080/", "http://core-1:8080"),
+            ("http://[fd00::1]:49153", "http://[fd00::1]:49153"),
+            ("http://[fd00::1]", "http://[fd00::1]:80"),
+        ] {
+            let endpoint: Endpoint = given.parse().expect(given);
+            assert_eq!(endpoint.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_endpoint_is_refused() {
+        for given in [
+            "",
+            "/var/run/fleet.sock",
+            "unix://",
+            "unix://fleet.sock",
+            "https://core-1:443",
+            "http://",
+            "http://:80",
+            "http://core-1:http",
+            "http://core-1:99999",
+            "http://core-1/fleet",
+            "http://user@core-1",
+            "http://fd00::1",
+        ] {
+            assert!(given.parse::<Endpoint>().is_err(), "{given}");
+        }
+    }
+}

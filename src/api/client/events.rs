@@ -1,0 +1,192 @@
+//! The event stream: opened once, kept open, and opened again when it breaks.
+//!
+//! A reader of [`Events`] sees every change since the stream was opened, or is told with
+//! [`Event::Reset`] that it may have missed some and has to list again. A broken stream always
+//! ends in a `Reset`: one revision can carry several events, so resuming after the last one seen
+//! could lose its fellows, and a listing cannot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::sse::{Message, Parser};
+use super::transport::Transport;
+use super::{ClientError, path};
+use crate::api::{Event, Ready};
+
+/// A stream that is silent for longer is taken for dead: servers send comments more often.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// A broken stream is tried again for as long: a restart of fleetd takes seconds.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(30);
+
+/// The pause between two tries.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Events that wait for a slow reader; beyond these the server is slowed down.
+const BACKLOG_MAX: usize = 1024;
+
+/// What happens in the cluster, from the moment this was opened. Closes when dropped.
+#[derive(Debug)]
+pub struct Events {
+    receiver: mpsc::Receiver<Result<Event, ClientError>>,
+    pump: JoinHandle<()>,
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.pump.abort();
+    }
+}
+
+impl Events {
+    /// Opens the stream and waits until the server says that from now on it tells everything.
+    pub(super) async fn open(
+        transport: Arc<Transport>,
+        limit: Duration,
+    ) -> Result<Self, ClientError> {
+        let mut stream = Stream::open(&transport).await?;
+        stream.ready(limit).await?;
+        let (sender, receiver) = mpsc::channel(BACKLOG_MAX);
+        let pump = tokio::spawn(async move { pump(&transport, stream, limit, &sender).await });
+        Ok(Self { receiver, pump })
+    }
+
+    /// The next event; an error is final. Cancel-safe: an event not returned stays for next time.
+    pub async fn next(&mut self) -> Option<Result<Event, ClientError>> {
+        self.receiver.recv().await
+    }
+}
+
+/// Carries events from stream after stream to the reader, until it is gone or nobody answers.
+async fn pump(
+    transport: &Transport,
+    mut stream: Stream,
+    limit: Duration,
+    sender: &mpsc::Sender<Result<Event, ClientError>>,
+) {
+    loop {
+        let item = match stream.next().await {
+            Ok(event) => Ok(event),
+            Err(_) => reopen(transport, limit).await.map(|(again, ready)| {
+                stream = again;
+                Event::Reset(ready)
+            }),
+        };
+        let last = item.is_err();
+        if sender.send(item).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+async fn reopen(transport: &Transport, limit: Duration) -> Result<(Stream, Ready), ClientError> {
+    let give_up = Instant::now() + RECONNECT_WITHIN;
+    loop {
+        let attempt = async {
+            let mut stream = Stream::open(transport).await?;
+            let ready = stream.ready(limit).await?;
+            Ok((stream, ready))
+        };
+        match attempt.await {
+            Err(_) if Instant::now() < give_up => sleep(RECONNECT_PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// One connection's worth of events.
+#[derive(Debug)]
+struct Stream {
+    request: String,
+    endpoint: super::Endpoint,
+    body: Incoming,
+    parser: Parser,
+    queue: std::collections::VecDeque<Message>,
+}
+
+impl Stream {
+    async fn open(transport: &Transport) -> Result<Self, ClientError> {
+        let path = path("events");
+        let body = transport.stream(&path).await?.into_body();
+        Ok(Self {
+            request: format!("GET {path}"),
+            endpoint: transport.endpoint().clone(),
+            body,
+            parser: Parser::default(),
+            queue: std::collections::VecDeque::new(),
+        })
+    }
+
+    /// Waits for the first event, which says from which revision on the stream tells everything.
+    async fn ready(&mut self, limit: Duration) -> Result<Ready, ClientError> {
+        let first = timeout(limit, self.next())
+            .await
+            .map_err(|_| ClientError::Timeout {
+                request: self.request.clone(),
+                endpoint: self.endpoint.clone(),
+                limit,
+            })??;
+        match first {
+            Event::Ready(ready) | Event::Reset(ready) => Ok(ready),
+            other => Err(ClientError::Answer {
+                request: self.request.clone(),
+                source: format!("the stream begins with {other:?}").into(),
+            }),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Event, ClientError> {
+        loop {
+            while let Some(message) = self.queue.pop_front() {
+                let decoded = decode(&message).map_err(|source| ClientError::Answer {
+                    request: self.request.clone(),
+                    source: source.into(),
+                });
+                if let Some(event) = decoded? {
+                    return Ok(event);
+                }
+            }
+            let frame = match timeout(SILENCE_MAX, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) => return Err(self.broken(error)),
+                Ok(None) => return Err(self.broken("the server closed the stream")),
+                Err(_) => return Err(self.broken("the server fell silent")),
+            };
+            if let Some(chunk) = frame.data_ref() {
+                let messages = self
+                    .parser
+                    .push(chunk)
+                    .map_err(|error| self.broken(error))?;
+                self.queue.extend(messages);
+            }
+        }
+    }
+
+    fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
+        let (request, endpoint) = (self.request.clone(), self.endpoint.clone());
+        ClientError::Broken {
+            request,
+            endpoint,
+            source: source.into(),
+        }
+    }
+}
+
+/// The event in a message; `None` for a kind that is newer than this client.
+fn decode(message: &Message) -> Result<Option<Event>, serde_json::Error> {
+    let data = &message.data;
+    Ok(Some(match message.name.as_str() {
+        "ready" => Event::Ready(serde_json::from_str(data)?),
+        "reset" => Event::Reset(serde_json::from_str(data)?),
+        "unit" => Event::Unit(serde_json::from_str(data)?),
+        "state" => Event::State(serde_json::from_str(data)?),
+        "machine" => Event::Machine(serde_json::from_str(data)?),
+        _ => return Ok(None),
+    }))
+}

@@ -1,0 +1,119 @@
+//! Finds out about the units that `submit`, `load` and `start` name: what the cluster has of each,
+//! and what is at hand besides. It must not know what the command will do with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join_all;
+
+use super::Context;
+use super::error::Error;
+use super::names::Named;
+use super::source::{self, Found};
+use crate::api::Unit;
+use crate::model::TargetState;
+use crate::unitfile::{UnitFile, UnitName};
+
+/// A named unit, and the contents there are for it.
+pub struct Candidate {
+    /// Its name.
+    pub name: UnitName,
+    /// From where they come.
+    pub contents: Contents,
+}
+
+/// Contents for a unit.
+pub enum Contents {
+    /// The cluster does not have the unit; this is what it will get.
+    New(Found),
+    /// The cluster has the unit.
+    Stored {
+        /// What it has.
+        file: UnitFile,
+        /// What is wanted of it.
+        desired: TargetState,
+        /// What it does not have.
+        other: Option<Found>,
+    },
+}
+
+/// Finds out about every named unit. An error of one is kept with it, so that all can be told; an
+/// error of the connection ends the search.
+pub async fn candidates(
+    context: &Context,
+    named: Named,
+    replace: bool,
+) -> Result<Vec<Result<Candidate, Error>>, Error> {
+    let client = &context.client;
+    let units = try_join_all(named.keys().map(|name| client.unit(name))).await?;
+    let wanted: Vec<Wanted> = named
+        .into_iter()
+        .zip(units)
+        .map(|((name, argument), unit)| Wanted {
+            name,
+            argument,
+            unit,
+        })
+        .collect();
+
+    // Only templates that can matter are asked for, and each once.
+    let templates: BTreeSet<UnitName> = wanted
+        .iter()
+        .filter(|wanted| wanted.unit.is_none() || replace)
+        .filter_map(|wanted| wanted.name.template())
+        .collect();
+    let units = try_join_all(templates.iter().map(|name| client.unit(name))).await?;
+    let templates: BTreeMap<UnitName, Unit> = templates
+        .into_iter()
+        .zip(units)
+        .filter_map(|(name, unit)| Some((name, unit?)))
+        .collect();
+    Ok(wanted
+        .into_iter()
+        .map(|wanted| wanted.search(&templates))
+        .collect())
+}
+
+/// A named unit before its contents were searched for.
+struct Wanted {
+    name: UnitName,
+    argument: String,
+    unit: Option<Unit>,
+}
+
+impl Wanted {
+    fn search(self, templates: &BTreeMap<UnitName, Unit>) -> Result<Candidate, Error> {
+        let Self {
+            name,
+            argument,
+            unit,
+        } = self;
+        let mut found = source::on_disk(&argument, &name)?;
+        if found.is_none() {
+            let template = name
+                .template()
+                .and_then(|name| templates.get_key_value(&name));
+            found = match template {
+                Some((template, unit)) => Some(Found {
+                    file: source::stored(template, unit)?,
+                    origin: format!("{template} in the cluster"),
+                }),
+                None => source::template_on_disk(&argument, &name)?,
+            };
+        }
+        let contents = match (unit, found) {
+            (Some(unit), found) => {
+                let file = source::stored(&name, &unit)?;
+                let other = found.filter(|found| found.file.hash() != file.hash());
+                let desired = unit.desired_state.unwrap_or_default();
+                Contents::Stored {
+                    file,
+                    desired,
+                    other,
+                }
+            }
+            (None, Some(found)) => Contents::New(found),
+            (None, None) => return Err(source::nowhere(&argument, &name)),
+        };
+        Ok(Candidate { name, contents })
+    }
+}

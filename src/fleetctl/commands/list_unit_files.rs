@@ -1,0 +1,135 @@
+//! `fleetctl list-unit-files`
+
+use clap::Args;
+
+use crate::api::Unit;
+use crate::fleetctl::Context;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::machines::Machines;
+use crate::fleetctl::source;
+use crate::fleetctl::table::{Column, TableArgs};
+use crate::model::TargetState;
+use crate::unitfile::{UnitFile, UnitName};
+
+/// List the units that the cluster has
+///
+/// Fields: unit, hash, dstate (what is wanted), state (how far it is), target (its machine), desc,
+/// global. `tmachine` is an older name of target.
+#[derive(Debug, Args)]
+pub struct ListUnitFilesArgs {
+    #[command(flatten)]
+    table: TableArgs,
+}
+
+struct Row {
+    name: UnitName,
+    /// `None` if what the cluster has is no unit file.
+    file: Option<UnitFile>,
+    desired: Option<TargetState>,
+    current: Option<TargetState>,
+    global: bool,
+    /// Empty for none.
+    machine: String,
+    full: bool,
+}
+
+const COLUMNS: &[Column<Row>] = &[
+    Column {
+        name: "unit",
+        value: |row| row.name.to_string(),
+    },
+    Column {
+        name: "hash",
+        value: hash,
+    },
+    Column {
+        name: "dstate",
+        value: |row| word(row.desired),
+    },
+    Column {
+        name: "state",
+        value: |row| word(row.current.filter(|_| !row.global)),
+    },
+    Column {
+        name: "target",
+        value: target,
+    },
+    Column {
+        name: "desc",
+        value: description,
+    },
+    Column {
+        name: "global",
+        value: |row| row.global.to_string(),
+    },
+    Column {
+        name: "tmachine",
+        value: target,
+    },
+];
+
+fn hash(row: &Row) -> String {
+    let hash = row.file.as_ref().map(UnitFile::hash);
+    hash.map_or_else(String::new, |hash| {
+        if row.full {
+            hash.to_string()
+        } else {
+            hash.short()
+        }
+    })
+}
+
+fn word(state: Option<TargetState>) -> String {
+    state.map_or_else(String::new, |state| state.to_string())
+}
+
+fn target(row: &Row) -> String {
+    if row.global {
+        "global".to_owned()
+    } else {
+        row.machine.clone()
+    }
+}
+
+fn description(row: &Row) -> String {
+    let text = row
+        .file
+        .as_ref()
+        .and_then(|file| file.get("Unit", "Description"));
+    text.unwrap_or_default().to_owned()
+}
+
+pub async fn run(context: &Context, args: &ListUnitFilesArgs) -> Result<ExitStatus, Error> {
+    let columns = args
+        .table
+        .choose(COLUMNS, "unit,hash,dstate,state,target")?;
+    let (units, machines) =
+        tokio::try_join!(context.client.units(), Machines::fetch(&context.client))?;
+    let full = args.table.full;
+    let mut rows: Vec<Row> = units
+        .into_iter()
+        .filter_map(|unit| row(unit, &machines, full))
+        .collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    context.ui.data(&args.table.render(&columns, &rows))?;
+    Ok(ExitStatus::Done)
+}
+
+/// `None` for a unit that the server did not name.
+fn row(unit: Unit, machines: &Machines, full: bool) -> Option<Row> {
+    let name = unit.name.clone()?;
+    let file = source::stored(&name, &unit).ok();
+    Some(Row {
+        global: file
+            .as_ref()
+            .is_some_and(|file| source::is_global(&name, file)),
+        file,
+        desired: unit.desired_state,
+        current: unit.current_state,
+        machine: unit
+            .machine_id
+            .map_or_else(String::new, |id| machines.legend(&id, full)),
+        name,
+        full,
+    })
+}

@@ -1,0 +1,40 @@
+//! The commands, a file each: `Args`, whose doc comment is the help text, and `run`.
+
+pub(super) mod cat;
+pub(super) mod destroy;
+pub(super) mod journal;
+pub(super) mod list_machines;
+pub(super) mod list_unit_files;
+pub(super) mod list_units;
+pub(super) mod load;
+pub(super) mod start;
+pub(super) mod status;
+pub(super) mod stop;
+pub(super) mod submit;
+pub(super) mod unload;
+pub(super) mod version;
+pub(super) mod why;
+
+use super::Context;
+use super::cli::Command;
+use super::error::{Error, ExitStatus};
+
+/// Runs a command.
+pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStatus, Error> {
+    match command {
+        Command::Cat(args) => cat::run(context, args).await,
+        Command::Destroy(args) => destroy::run(context, args).await,
+        Command::Journal(args) => journal::run(context, args).await,
+        Command::ListMachines(args) => list_machines::run(context, args).await,
+        Command::ListUnitFiles(args) => list_unit_files::run(context, args).await,
+        Command::ListUnits(args) => list_units::run(context, args).await,
+        Command::Load(args) => load::run(context, args).await,
+        Command::Start(args) => start::run(context, args).await,
+        Command::Status(args) => status::run(context, args).await,
+        Command::Stop(args) => stop::run(context, args).await,
+        Command::Submit(args) => submit::run(context, args).await,
+        Command::Unload(args) => unload::run(context, args).await,
+        Command::Version(args) => version::run(context, args),
+        Command::Why(args) => why::run(context, args).await,
+    }
+}

@@ -1,0 +1,20 @@
+//! `fleetctl stop`
+
+use clap::Args;
+
+use crate::fleetctl::Context;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::lower::{LowerArgs, Verb, lower};
+
+/// Stop units, and keep them on their machines
+///
+/// Waits until nothing of them runs. Units that were never loaded stay as they are.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    #[command(flatten)]
+    lower: LowerArgs,
+}
+
+pub async fn run(context: &Context, args: &StopArgs) -> Result<ExitStatus, Error> {
+    lower(context, Verb::Stop, &args.lower).await
+}

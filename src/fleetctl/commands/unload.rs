@@ -1,0 +1,20 @@
+//! `fleetctl unload`
+
+use clap::Args;
+
+use crate::fleetctl::Context;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::lower::{LowerArgs, Verb, lower};
+
+/// Stop units and take them off their machines
+///
+/// The cluster still has their files afterwards.
+#[derive(Debug, Args)]
+pub struct UnloadArgs {
+    #[command(flatten)]
+    lower: LowerArgs,
+}
+
+pub async fn run(context: &Context, args: &UnloadArgs) -> Result<ExitStatus, Error> {
+    lower(context, Verb::Unload, &args.lower).await
+}

@@ -1,0 +1,228 @@
+//! What a command can fail with, which exit status that is, and what to advise.
+//!
+//! An error names what failed, on what and why; [`Error::hint`] says what to do about it. Printing
+//! is [`Ui`](super::ui::Ui)'s.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::api::client::ClientError;
+use crate::model::GlobError;
+use crate::unitfile::{NameError, OptionError, ParseError, UnitName};
+
+/// How a command ended that did what it could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// All of it is done.
+    Done,
+    /// Some of it failed, and the user was told what.
+    Failed,
+    /// What a program that ran in our place returned.
+    External(u8),
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Done => Self::SUCCESS,
+            ExitStatus::Failed => Self::FAILURE,
+            ExitStatus::External(code) => Self::from(code),
+        }
+    }
+}
+
+/// Why a command could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The daemon could not be asked, or said no.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An argument names no unit.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An argument is no glob.
+    #[error(transparent)]
+    Glob(#[from] GlobError),
+    /// Two arguments mean the same unit, with different files.
+    #[error("{first} and {second} are both {name}: name a unit once")]
+    NamedTwice {
+        /// The unit.
+        name: UnitName,
+        /// As written first.
+        first: String,
+        /// As written second.
+        second: String,
+    },
+    /// The cluster has no such unit.
+    #[error("there is no unit {name} in the cluster")]
+    NoUnit {
+        /// The unit.
+        name: UnitName,
+    },
+    /// A unit's contents are nowhere to be found.
+    #[error("there is no unit {name} in the cluster, and no file for it: looked for {looked}")]
+    NoContents {
+        /// The unit.
+        name: UnitName,
+        /// Everything that was tried.
+        looked: String,
+    },
+    /// A file could not be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is no unit file.
+    #[error("{} is not a unit file", .path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: ParseError,
+    },
+    /// The API's options of a unit make no unit file.
+    #[error("what the cluster has of {name} is not a unit file")]
+    Options {
+        /// The unit.
+        name: UnitName,
+        /// Why.
+        source: OptionError,
+    },
+    /// A unit cannot be treated as asked, as it is or as its file is.
+    #[error("{name}: {reason}")]
+    Unit {
+        /// The unit.
+        name: UnitName,
+        /// In words.
+        reason: String,
+    },
+    /// A column was asked for that the table does not have.
+    #[error("unknown field {field:?}: choose from {known}")]
+    UnknownField {
+        /// As written.
+        field: String,
+        /// Those there are.
+        known: String,
+    },
+    /// The unit is on a machine that is not this one.
+    #[error(
+        "{name} is on {machine}, not on this machine, and fleetctl cannot go there over SSH yet"
+    )]
+    Elsewhere {
+        /// The unit.
+        name: UnitName,
+        /// Its machine.
+        machine: String,
+        /// What to run there.
+        command: String,
+    },
+    /// The unit is on no machine.
+    #[error("{name} is on no machine")]
+    Unplaced {
+        /// The unit.
+        name: UnitName,
+    },
+    /// A program could not be started.
+    #[error("cannot run {program}")]
+    Program {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The units did not get there in the attempts allowed.
+    #[error("gave up after {attempts} attempts, waiting for {units}")]
+    GaveUp {
+        /// As many as `--block-attempts` said.
+        attempts: u32,
+        /// Which.
+        units: String,
+    },
+    /// Ctrl-C.
+    #[error("interrupted, while waiting for {units}; what is wanted of them stands")]
+    Interrupted {
+        /// Which.
+        units: String,
+    },
+    /// Standard output cannot be written to.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// The runtime could not be set up.
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+    /// Everything there is to say has been said.
+    #[error("failed")]
+    Told,
+}
+
+/// What shells report of a program that SIGINT ended.
+const EXIT_INTERRUPTED: u8 = 130;
+
+impl Error {
+    /// The exit status of a command that ends with this.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            // Who closed the pipe has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Interrupted { .. } => ExitCode::from(EXIT_INTERRUPTED),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Whether there is nothing (more) to tell the user.
+    pub fn is_silent(&self) -> bool {
+        match self {
+            Self::Told => true,
+            Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
+
+    /// What the user could do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Client(error) => client_hint(error),
+            Self::NoUnit { .. } => Some("`fleetctl list-unit-files` shows what there is".into()),
+            Self::Elsewhere { command, .. } => Some(format!("run there: {command}")),
+            Self::Unplaced { name } => Some(format!("`fleetctl why {name}` tells the reason")),
+            Self::GaveUp { .. } => Some(
+                "they are still wanted: `fleetctl why UNIT` tells what a unit waits for".into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+fn client_hint(error: &ClientError) -> Option<String> {
+    use io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+    let hint = match error {
+        ClientError::Connect { source, .. } => match source.kind() {
+            PermissionDenied => {
+                "you are not in the group `fleet`: use sudo, or `sudo usermod -aG fleet $USER` and log in again"
+            }
+            NotFound | ConnectionRefused => {
+                "is fleetd running there? `systemctl status fleet.socket fleet.service`; --endpoint or FLEETCTL_ENDPOINT names another place"
+            }
+            _ => "--endpoint or FLEETCTL_ENDPOINT names another place",
+        },
+        ClientError::Timeout { .. } => {
+            "is fleetd well? `journalctl -u fleet.service`; --request-timeout waits longer"
+        }
+        ClientError::Refused { status: 503, .. } => {
+            "its log says more: `journalctl -u fleet.service` on that machine"
+        }
+        ClientError::Refused {
+            status: 404,
+            request,
+            ..
+        } if request.ends_with("/events") => {
+            "that fleetd is too old to tell of changes; --no-block does without"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,100 @@
+//! What `stop`, `unload` and `destroy` have in common: find the units in the cluster, and bring
+//! them down to where the command goes.
+
+use clap::Args;
+use futures_util::future::try_join_all;
+
+use super::Context;
+use super::block::BlockArgs;
+use super::error::{Error, ExitStatus};
+use super::goal::Goal;
+use super::names;
+use super::source::{self, is_global};
+use super::task::{Change, Task, Then};
+use super::tell;
+use super::wait::{self, Watch};
+use crate::api::{State, Unit};
+use crate::model::TargetState;
+use crate::unitfile::UnitName;
+
+/// The arguments of the commands that bring units down
+#[derive(Debug, Clone, Args)]
+pub struct LowerArgs {
+    /// Names of units, or globs such as 'hello@*' over the units of the cluster
+    #[arg(required = true, value_name = "UNIT")]
+    pub units: Vec<String>,
+    #[command(flatten)]
+    pub block: BlockArgs,
+}
+
+/// The commands that bring units down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Still on its machine, not running.
+    Stop,
+    /// On no machine.
+    Unload,
+    /// No longer known.
+    Destroy,
+}
+
+/// Runs one of the commands that bring units down.
+pub async fn lower(context: &Context, verb: Verb, args: &LowerArgs) -> Result<ExitStatus, Error> {
+    let watch = Watch::open(context, &args.block);
+    let selected = names::select(context, &args.units);
+    let (watch, selected) = tokio::try_join!(watch, selected)?;
+    // The states are asked for when the stream is open: what changes from now on is told by it.
+    let tasks = selected.into_iter().map(|(name, unit)| async move {
+        let then = match followed(verb, &name, &unit, args.block.no_block) {
+            Followed::Line(line) => Then::Say(line),
+            Followed::Goal(goal) => Then::Reach(goal, states(context, &name).await?),
+        };
+        Ok::<Task, Error>(Task {
+            change: change(verb, &name, &unit),
+            name,
+            then,
+        })
+    });
+    let tasks = try_join_all(tasks).await?;
+    wait::run(context, tasks, watch, &args.block).await
+}
+
+async fn states(context: &Context, name: &UnitName) -> Result<Vec<State>, Error> {
+    Ok(context.client.states_of(name).await?)
+}
+
+/// The change a unit needs. What is on no machine has nothing to stop, and stopping it must not
+/// load it.
+fn change(verb: Verb, name: &UnitName, unit: &Unit) -> Change {
+    let desired = unit.desired_state.unwrap_or_default();
+    let wanted = match verb {
+        Verb::Destroy => return Change::Destroy,
+        Verb::Stop => desired.min(TargetState::Loaded),
+        Verb::Unload => TargetState::Inactive,
+    };
+    if desired == wanted {
+        return Change::Keep;
+    }
+    Change::put(name, wanted, None)
+}
+
+enum Followed {
+    Line(String),
+    Goal(Goal),
+}
+
+fn followed(verb: Verb, name: &UnitName, unit: &Unit, no_block: bool) -> Followed {
+    let global = source::stored(name, unit).is_ok_and(|file| is_global(name, &file));
+    let inactive = unit.desired_state.unwrap_or_default() == TargetState::Inactive;
+    match verb {
+        Verb::Destroy if global || no_block => Followed::Line(tell::destroyed(name)),
+        Verb::Destroy => Followed::Goal(Goal::Destroyed),
+        Verb::Stop if inactive => Followed::Line(tell::stands(name, TargetState::Inactive)),
+        Verb::Stop if global || no_block => Followed::Line(tell::triggered(name, global, "stop")),
+        Verb::Stop => Followed::Goal(Goal::Stopped),
+        Verb::Unload if global || no_block => {
+            Followed::Line(tell::triggered(name, global, "unload"))
+        }
+        Verb::Unload => Followed::Goal(Goal::Unloaded),
+    }
+}

@@ -1,0 +1,185 @@
+//! What `submit`, `load` and `start` have in common: check every unit that is named, and climb to
+//! where the command goes.
+//!
+//! Nothing is changed before everything that was named is known to be good.
+
+use std::fmt::Display;
+
+use clap::Args;
+
+use super::Context;
+use super::block::BlockArgs;
+use super::candidates::{Candidate, Contents, candidates};
+use super::error::{Error, ExitStatus};
+use super::goal::Goal;
+use super::names;
+use super::source::{Found, is_global};
+use super::task::{Change, Task, Then};
+use super::tell;
+use super::transition::{Step, Stored, Verb, step};
+use super::wait::{self, Watch};
+use crate::model::{TargetState, validate, warnings};
+use crate::unitfile::{UnitFile, UnitName};
+
+/// The arguments of the commands that bring units up
+#[derive(Debug, Clone, Args)]
+pub struct RaiseArgs {
+    /// Unit files, or names of units
+    #[arg(required = true, value_name = "UNIT")]
+    pub units: Vec<String>,
+    /// Replace a unit whose file differs from the one at hand
+    #[arg(long)]
+    pub replace: bool,
+    #[command(flatten)]
+    pub block: BlockArgs,
+}
+
+/// What will be done with a candidate.
+struct Planned {
+    task: Task,
+    warnings: Vec<String>,
+}
+
+/// Runs one of the commands that bring units up.
+pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<ExitStatus, Error> {
+    let named = names::parse(&args.units)?;
+    let watch = async {
+        match verb {
+            Verb::Submit => Ok(None),
+            Verb::Load | Verb::Start => Watch::open(context, &args.block).await,
+        }
+    };
+    let candidates = candidates(context, named, args.replace);
+    let (watch, candidates) = tokio::try_join!(watch, candidates)?;
+
+    let mut tasks = Vec::with_capacity(candidates.len());
+    let mut good = true;
+    for candidate in candidates {
+        match candidate.and_then(|candidate| plan(verb, candidate, args)) {
+            Ok(planned) => {
+                planned
+                    .warnings
+                    .iter()
+                    .for_each(|warning| context.ui.warn(warning));
+                tasks.push(planned.task);
+            }
+            Err(error) => {
+                context.ui.error(&error);
+                good = false;
+            }
+        }
+    }
+    if !good {
+        return Err(Error::Told);
+    }
+    wait::run(context, tasks, watch, &args.block).await
+}
+
+/// Decides what to do with a candidate, or why it cannot be done.
+fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, Error> {
+    let Candidate { name, contents } = candidate;
+    if name.is_template() && verb != Verb::Submit {
+        let instance = name.as_str().replacen("@.", "@1.", 1);
+        let word = verb.word();
+        let reason = format!("a template runs nowhere: {word} an instance, as {instance}");
+        return Err(Error::Unit { name, reason });
+    }
+    let Chosen {
+        step,
+        file,
+        had,
+        ignored,
+    } = choose(verb, &name, contents, args.replace)?;
+    let mut notices: Vec<String> = ignored.into_iter().collect();
+    let change = match step {
+        Step::Keep => Change::Keep,
+        Step::Want(desired) => Change::put(&name, desired, None),
+        Step::Store(desired) => {
+            validate(&name, &file).map_err(|invalid| refusal(&name, &invalid))?;
+            let odd = warnings(&name, &file);
+            notices.extend(odd.iter().map(|warning| format!("{name}: {warning}")));
+            Change::put(&name, desired, Some(&file))
+        }
+    };
+    let goal = match verb {
+        Verb::Submit => None,
+        Verb::Load => Some(Goal::Loaded),
+        Verb::Start => Some(Goal::Started),
+    };
+    let global = is_global(&name, &file);
+    let then = match goal {
+        // A unit that was there already keeps to what is wanted of it.
+        None => Then::Say(tell::stands(&name, had.unwrap_or_default())),
+        Some(_) if global || args.block.no_block => {
+            Then::Say(tell::triggered(&name, global, verb.word()))
+        }
+        Some(goal) => Then::Reach(goal, Vec::new()),
+    };
+    let task = Task { name, change, then };
+    Ok(Planned {
+        task,
+        warnings: notices,
+    })
+}
+
+/// The step to take, and the file that counts.
+struct Chosen {
+    step: Step,
+    file: UnitFile,
+    /// What was wanted of the unit, if the cluster had it.
+    had: Option<TargetState>,
+    /// What to say of a file that does not count.
+    ignored: Option<String>,
+}
+
+fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Result<Chosen, Error> {
+    let (file, desired, other) = match contents {
+        Contents::New(Found { file, .. }) => {
+            let step = Step::Store(verb.target());
+            return Ok(Chosen {
+                step,
+                file,
+                had: None,
+                ignored: None,
+            });
+        }
+        Contents::Stored {
+            file,
+            desired,
+            other,
+        } => (file, desired, other),
+    };
+    let differs = other.is_some();
+    let step = step(verb, Stored { desired, differs }, replace)
+        .map_err(|too_far_up| refusal(name, &too_far_up))?;
+    let had = Some(desired);
+    Ok(match (step, other) {
+        (Step::Store(_), Some(Found { file, .. })) => Chosen {
+            step,
+            file,
+            had,
+            ignored: None,
+        },
+        (_, other) => {
+            let ignored = other.map(|Found { origin, .. }| {
+                format!(
+                    "{name} in the cluster differs from {origin}, which is not used: \
+                     --replace replaces it"
+                )
+            });
+            Chosen {
+                step,
+                file,
+                had,
+                ignored,
+            }
+        }
+    })
+}
+
+fn refusal(name: &UnitName, reason: &dyn Display) -> Error {
+    Error::Unit {
+        name: name.clone(),
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,53 @@
+//! What a command decided to do with one unit. Plain data; [`wait`](super::wait) carries it out.
+
+use super::goal::Goal;
+use crate::api::{State, Unit};
+use crate::model::TargetState;
+use crate::unitfile::{UnitFile, UnitName};
+
+/// One unit's part of a command.
+#[derive(Debug)]
+pub struct Task {
+    /// The unit.
+    pub name: UnitName,
+    /// What to change.
+    pub change: Change,
+    /// What to do when it is changed.
+    pub then: Then,
+}
+
+/// A change of one unit.
+#[derive(Debug)]
+pub enum Change {
+    /// It is as it should be already.
+    Keep,
+    /// Store this.
+    Put(Box<Unit>),
+    /// Destroy it.
+    Destroy,
+}
+
+/// What follows a change.
+#[derive(Debug)]
+pub enum Then {
+    /// Say this line; nothing to wait for.
+    Say(String),
+    /// Wait until it is there. The states are those before the change.
+    Reach(Goal, Vec<State>),
+}
+
+impl Change {
+    /// Wants a unit to be in a state, with this file or the one it has.
+    pub fn put(name: &UnitName, desired: TargetState, file: Option<&UnitFile>) -> Self {
+        Self::Put(Box::new(Unit {
+            name: Some(name.clone()),
+            // Servers older than `contents` write the file from the options.
+            options: file.map(|file| file.options().to_vec()).unwrap_or_default(),
+            contents: file.map(|file| file.contents().to_owned()),
+            desired_state: Some(desired),
+            current_state: None,
+            machine_id: None,
+            launch: None,
+        }))
+    }
+}

@@ -1,0 +1,89 @@
+//! The sentences in which a command tells how its units fare. Pure.
+//!
+//! Those of [`arrived`] and [`triggered`] are fleet 1.0's, which scripts look for.
+
+use super::goal::{Arrival, Failure, Stage};
+use super::machines::Machines;
+use crate::api::{Refusal, Why};
+use crate::model::TargetState;
+use crate::unitfile::UnitName;
+
+/// A unit is where it shall be.
+pub fn arrived(name: &UnitName, arrival: &Arrival, machines: &Machines) -> String {
+    match arrival {
+        Arrival::Launched(machine) => {
+            format!(
+                "Unit {name} launched on {}",
+                machines.legend(machine, false)
+            )
+        }
+        Arrival::Loaded(machine) => {
+            format!("Unit {name} loaded on {}", machines.legend(machine, false))
+        }
+        Arrival::Inactive => stands(name, TargetState::Inactive),
+        Arrival::Destroyed => destroyed(name),
+    }
+}
+
+/// A unit stands like this, wherever that is.
+pub fn stands(name: &UnitName, state: TargetState) -> String {
+    format!("Unit {name} {state}")
+}
+
+/// A unit is gone.
+pub fn destroyed(name: &UnitName) -> String {
+    format!("Destroyed {name}")
+}
+
+/// A unit's change is made, and nobody waits for what comes of it.
+pub fn triggered(name: &UnitName, global: bool, verb: &str) -> String {
+    let global = if global { "global " } else { "" };
+    format!("Triggered {global}unit {name} {verb}")
+}
+
+/// A unit will not come to where it shall be.
+pub fn failed(name: &UnitName, failure: &Failure, machines: &Machines) -> String {
+    match failure {
+        Failure::Gone => format!("{name} was destroyed meanwhile"),
+        Failure::Overruled(desired) => format!("{name} is wanted {desired} by somebody else now"),
+        Failure::Start(start) => {
+            format!(
+                "{name} on {}: {start}",
+                machines.legend(&start.machine, false)
+            )
+        }
+    }
+}
+
+/// Why a unit waits for a machine; ends with a new line.
+pub fn waits(why: &Why, machines: &Machines) -> String {
+    format!(
+        "{} waits: {}\n{}",
+        why.name,
+        why.reason,
+        refusals(why, machines, false)
+    )
+}
+
+/// A line for every machine that does not take a unit.
+pub fn refusals(why: &Why, machines: &Machines, full: bool) -> String {
+    let line = |refusal: &Refusal| {
+        format!(
+            "  {}: {}\n",
+            machines.legend(&refusal.machine_id, full),
+            refusal.reason
+        )
+    };
+    why.refusals.iter().map(line).collect()
+}
+
+/// What a unit waits for.
+pub fn waiting(stage: &Stage, machines: &Machines) -> String {
+    match stage {
+        Stage::Machine => "waiting for a machine".to_owned(),
+        Stage::Loading(machine) => format!("loading on {}", machines.legend(machine, false)),
+        Stage::Starting(machine) => format!("starting on {}", machines.legend(machine, false)),
+        Stage::Stopping(machine) => format!("stopping on {}", machines.legend(machine, false)),
+        Stage::Cluster => "waiting for the cluster".to_owned(),
+    }
+}

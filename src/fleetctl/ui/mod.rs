@@ -1,0 +1,107 @@
+//! The only place that prints: data on standard output, talk on standard error.
+//!
+//! Colour and live progress are decided once, here. What to say is the commands' business.
+
+mod progress;
+
+use std::error::Error as _;
+use std::io::{self, IsTerminal, Write};
+
+use progress::Progress;
+
+use super::error::Error;
+
+const RED: &str = "1;31";
+const YELLOW: &str = "1;33";
+const CYAN: &str = "1;36";
+
+/// The terminal, or whatever is in its place.
+#[derive(Debug)]
+pub struct Ui {
+    colour: bool,
+    progress: Progress,
+}
+
+impl Ui {
+    /// Looks at the terminal. Live progress would tear `--debug`'s log lines apart.
+    pub fn new(debug: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Self {
+            colour: terminal && !no_colour && !dumb,
+            progress: Progress::new(terminal && !dumb && !debug),
+        }
+    }
+
+    /// One line of data.
+    pub fn line(&self, text: &str) -> Result<(), Error> {
+        self.data(&format!("{text}\n"))
+    }
+
+    /// Data as it is.
+    pub fn data(&self, text: &str) -> Result<(), Error> {
+        self.progress.aside(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes())
+                .and_then(|()| out.flush())
+                .map_err(Error::Output)
+        })
+    }
+
+    /// Something the user should know while the work goes on.
+    pub fn note(&self, text: &str) {
+        self.talk(text);
+    }
+
+    /// Something that may not be what the user meant.
+    pub fn warn(&self, text: &str) {
+        self.talk(&format!("{} {text}", self.paint(YELLOW, "warning:")));
+    }
+
+    /// What could be done about the last error.
+    pub fn hint(&self, text: &str) {
+        self.talk(&format!("{} {text}", self.paint(CYAN, "hint:")));
+    }
+
+    /// Something that failed.
+    pub fn fail(&self, text: &str) {
+        self.talk(&format!("{} {text}", self.paint(RED, "error:")));
+    }
+
+    /// An error with its causes and what to do about it.
+    pub fn error(&self, error: &Error) {
+        if error.is_silent() {
+            return;
+        }
+        self.fail(&error.to_string());
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            self.talk(&format!("  because: {error}"));
+            cause = error.source();
+        }
+        if let Some(hint) = error.hint() {
+            self.hint(&hint);
+        }
+    }
+
+    /// Shows on a terminal what is being waited for, in place of what was shown before; elsewhere
+    /// nothing. No lines: nothing is being waited for.
+    pub fn progress(&self, lines: &[String]) {
+        self.progress.show(lines);
+    }
+
+    fn talk(&self, text: &str) {
+        // Nobody is left to be told that standard error is closed.
+        self.progress
+            .aside(|| drop(writeln!(io::stderr().lock(), "{text}")));
+    }
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.colour {
+            format!("\x1b[{colour}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Makes the changes a command decided on, all at once, and waits until their units are there.
+//!
+//! One loop over answers, events, a timer, ctrl-c and the time limit. What an answer or an event
+//! means for a unit is decided by [`board`](super::board). Nothing is polled: the timer runs only
+//! after something happened, to ask once about the units that it did not get further.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep_until};
+
+use super::Context;
+use super::block::BlockArgs;
+use super::board::Board;
+use super::error::{Error, ExitStatus};
+use super::goal::{Failure, Progress, Stage};
+use super::machines::Machines;
+use super::task::{Change, Task, Then};
+use super::tell;
+use crate::api::client::{ClientError, Events};
+use crate::api::{Event, State, Unit, Why};
+use crate::unitfile::UnitName;
+
+/// How long the cluster has to place a unit, or to tell of a change, before it is asked about it.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// So many units at most are shown live, and so many are asked why they wait: a screenful.
+const SHOWN_MAX: usize = 8;
+
+/// What has to be open before the first change, so that nothing is missed.
+#[derive(Debug)]
+pub struct Watch {
+    events: Events,
+    machines: Machines,
+}
+
+impl Watch {
+    /// Opens the event stream, if the command is going to wait.
+    pub async fn open(context: &Context, block: &BlockArgs) -> Result<Option<Self>, Error> {
+        if block.no_block {
+            return Ok(None);
+        }
+        let machines = Machines::fetch(&context.client);
+        let (events, machines) = tokio::try_join!(context.client.events(), machines)?;
+        Ok(Some(Self { events, machines }))
+    }
+}
+
+/// Carries out the tasks and waits for the units they want to be somewhere.
+pub async fn run(
+    context: &Context,
+    tasks: Vec<Task>,
+    watch: Option<Watch>,
+    block: &BlockArgs,
+) -> Result<ExitStatus, Error> {
+    let (mut events, machines) = watch.map_or_else(Default::default, |watch| {
+        (Some(watch.events), watch.machines)
+    });
+    let mut run = Run {
+        context,
+        machines,
+        board: Board::default(),
+        jobs: FuturesUnordered::new(),
+        looking: BTreeSet::new(),
+        asking: BTreeSet::new(),
+        says: BTreeMap::new(),
+        reasons: BTreeMap::new(),
+        ask_at: None,
+        failed: false,
+    };
+    for task in tasks {
+        run.begin(task)?;
+    }
+    let outcome = run.drive(&mut events, block).await;
+    context.ui.progress(&[]);
+    outcome?;
+    Ok(if run.failed {
+        ExitStatus::Failed
+    } else {
+        ExitStatus::Done
+    })
+}
+
+/// What a request of ours came to.
+enum Answer {
+    Changed(UnitName, Result<Option<i64>, ClientError>),
+    Looked(UnitName, Result<(Option<Unit>, Vec<State>), ClientError>),
+    Explained(UnitName, Result<Option<Why>, ClientError>),
+}
+
+struct Run<'c> {
+    context: &'c Context,
+    machines: Machines,
+    board: Board,
+    /// Requests under way.
+    jobs: FuturesUnordered<BoxFuture<'c, Answer>>,
+    /// Units that are being looked at.
+    looking: BTreeSet<UnitName>,
+    /// Units whose placement is being asked about.
+    asking: BTreeSet<UnitName>,
+    /// What to say of a unit once it is changed, if it is not waited for.
+    says: BTreeMap<UnitName, String>,
+    /// Why units wait for a machine, as it was last said.
+    reasons: BTreeMap<UnitName, String>,
+    /// When to ask about units that did not get further; `None` while nothing happened since.
+    ask_at: Option<Instant>,
+    failed: bool,
+}
+
+impl<'c> Run<'c> {
+    /// Sends a task's request, if it has one.
+    fn begin(&mut self, Task { name, change, then }: Task) -> Result<(), Error> {
+        match then {
+            Then::Say(line) if matches!(change, Change::Keep) => {
+                return self.context.ui.line(&line);
+            }
+            Then::Say(line) => drop(self.says.insert(name.clone(), line)),
+            Then::Reach(goal, states) => self.board.expect(name.clone(), goal, states),
+        }
+        let client = &self.context.client;
+        match change {
+            Change::Keep => self.look(name),
+            Change::Put(unit) => self.jobs.push(
+                async move {
+                    let stored = client.put(&name, &unit).await;
+                    Answer::Changed(name, stored.map(|stored| stored.revision))
+                }
+                .boxed(),
+            ),
+            Change::Destroy => self.jobs.push(
+                async move {
+                    let gone = match client.destroy(&name).await {
+                        // Somebody else was faster.
+                        Err(error) if error.status() == Some(404) => Ok(None),
+                        gone => gone,
+                    };
+                    Answer::Changed(name, gone)
+                }
+                .boxed(),
+            ),
+        }
+        Ok(())
+    }
+
+    async fn drive(&mut self, events: &mut Option<Events>, block: &BlockArgs) -> Result<(), Error> {
+        let give_up = block.limit().map(|limit| Instant::now() + limit);
+        let interrupted = tokio::signal::ctrl_c();
+        tokio::pin!(interrupted);
+        while !(self.says.is_empty() && self.board.is_empty()) {
+            self.show();
+            // Cancel-safe: `next` of both streams keeps what it did not return.
+            tokio::select! {
+                Some(answer) = self.jobs.next(), if !self.jobs.is_empty() => self.answer(answer)?,
+                event = next(events) => self.event(event)?,
+                () = at(self.ask_at) => self.ask(),
+                () = at(give_up) => {
+                    return Err(Error::GaveUp { attempts: block.block_attempts, units: self.rest() });
+                }
+                _ = &mut interrupted => return Err(Error::Interrupted { units: self.rest() }),
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        match answer {
+            Answer::Changed(name, Ok(revision)) => {
+                if let Some(line) = self.says.remove(&name) {
+                    return self.context.ui.line(&line);
+                }
+                match revision {
+                    Some(revision) => self.board.changed(&name, revision),
+                    None => self.look(name.clone()),
+                }
+                self.stir();
+                self.judge(&name)
+            }
+            // The server refuses this unit; the others are no worse for it.
+            Answer::Changed(name, Err(error)) if matches!(error.status(), Some(400..500)) => {
+                self.context.ui.fail(&format!("{name}: {error}"));
+                self.failed = true;
+                self.says.remove(&name);
+                self.board.settle(&name);
+                Ok(())
+            }
+            Answer::Looked(name, Ok((unit, states))) => {
+                self.looking.remove(&name);
+                self.board.looked(&name, unit, states);
+                self.judge(&name)
+            }
+            Answer::Changed(_, Err(error)) | Answer::Looked(_, Err(error)) => Err(error.into()),
+            Answer::Explained(name, why) => {
+                self.asking.remove(&name);
+                // Without an explanation the wait goes on all the same.
+                if let Ok(Some(why)) = why {
+                    self.explain(name, &why);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn event(&mut self, event: Result<Event, ClientError>) -> Result<(), Error> {
+        let event = event?;
+        match &event {
+            Event::Machine(machine) => self.machines.note(machine),
+            Event::Reset(_) => {
+                self.board
+                    .missed()
+                    .into_iter()
+                    .for_each(|name| self.look(name));
+            }
+            _ => {}
+        }
+        self.stir();
+        match self.board.note(&event) {
+            Some(name) => self.judge(&name),
+            None => Ok(()),
+        }
+    }
+
+    /// Says so and lets go of the unit if it is where it shall be, or never will.
+    fn judge(&mut self, name: &UnitName) -> Result<(), Error> {
+        match self.board.verdict(name) {
+            None | Some(Progress::Waiting(_)) => return Ok(()),
+            Some(Progress::Done(arrival)) => {
+                self.context
+                    .ui
+                    .line(&tell::arrived(name, &arrival, &self.machines))?;
+            }
+            Some(Progress::Failed(failure)) => {
+                self.context
+                    .ui
+                    .fail(&tell::failed(name, &failure, &self.machines));
+                if matches!(failure, Failure::Start(_)) {
+                    let more = format!("`fleetctl status {name}` and `fleetctl journal {name}`");
+                    self.context.ui.hint(&format!("{more} show more"));
+                }
+                self.failed = true;
+            }
+        }
+        self.board.settle(name);
+        Ok(())
+    }
+
+    /// Shows on a terminal what is being waited for.
+    fn show(&self) {
+        let waiting = self
+            .board
+            .names()
+            .filter_map(|name| match self.board.verdict(name) {
+                Some(Progress::Waiting(stage)) => {
+                    Some((name, tell::waiting(&stage, &self.machines)))
+                }
+                _ => None,
+            });
+        let mut lines: Vec<String> = waiting
+            .take(SHOWN_MAX)
+            .map(|(name, text)| format!("{name}: {text}"))
+            .collect();
+        let more = self.board.len().saturating_sub(lines.len());
+        if more > 0 {
+            lines.push(format!("{more} more"));
+        }
+        self.context.ui.progress(&lines);
+    }
+
+    /// The units that are not there yet, for a message.
+    fn rest(&self) -> String {
+        let names = self
+            .board
+            .names()
+            .chain(self.says.keys())
+            .map(UnitName::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Looks at a unit as it is now.
+    fn look(&mut self, name: UnitName) {
+        if !self.looking.insert(name.clone()) {
+            return;
+        }
+        let client = &self.context.client;
+        let look = async move {
+            let seen = tokio::try_join!(client.unit(&name), client.states_of(&name));
+            Answer::Looked(name, seen)
+        };
+        self.jobs.push(look.boxed());
+    }
+
+    /// Something happened: before long, ask about the units that it did not get further.
+    fn stir(&mut self) {
+        self.ask_at.get_or_insert_with(|| Instant::now() + PATIENCE);
+    }
+
+    /// Asks about units whose change was not heard of, and why units wait for a machine.
+    fn ask(&mut self) {
+        self.ask_at = None;
+        self.board
+            .unheard()
+            .into_iter()
+            .for_each(|name| self.look(name));
+        for name in self.board.homeless().into_iter().take(SHOWN_MAX) {
+            if !self.asking.insert(name.clone()) {
+                continue;
+            }
+            let client = &self.context.client;
+            let ask = async move {
+                let why = client.why(&name).await;
+                Answer::Explained(name, why)
+            };
+            self.jobs.push(ask.boxed());
+        }
+    }
+
+    /// Says why a unit waits for a machine, unless it said so before.
+    fn explain(&mut self, name: UnitName, why: &Why) {
+        if self.board.verdict(&name) != Some(Progress::Waiting(Stage::Machine)) {
+            return;
+        }
+        let text = tell::waits(why, &self.machines);
+        if self.reasons.get(&name) != Some(&text) {
+            self.context.ui.note(text.trim_end());
+            self.reasons.insert(name, text);
+        }
+    }
+}
+
+async fn next(events: &mut Option<Events>) -> Result<Event, ClientError> {
+    match events {
+        Some(events) => match events.next().await {
+            Some(event) => event,
+            // An error was the last thing it said, and that ended the command.
+            None => pending().await,
+        },
+        None => pending().await,
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,12 @@
+//! The real `fleetctl` against a scripted server: what it prints where, its exit status, and what
+//! it asks for.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod bench;
+mod bring_down;
+mod bring_up;
+mod cluster;
+mod command_line;
+mod look;
+mod server;
