@@ -10,7 +10,7 @@ set -euo pipefail
 
 readonly LABEL=fleet.docker-run     # holds the digest of the arguments
 readonly TRIES=50 PAUSE_SECONDS=0.2 # for an old container of this name to be gone
-readonly ANSWER_SECONDS=3            # for the engine to answer while a unit is being stopped
+readonly ANSWER_SECONDS=3           # for the engine to answer while a unit is being stopped
 readonly START_SECONDS=30           # that a start takes on a loaded machine, and then some
 
 # `docker run` takes these without a value. All its other options have one, in the same word or in the next.
@@ -109,7 +109,7 @@ image_id() { docker image inspect --format '{{.Id}}' "$image" 2>/dev/null; }
 
 # The client takes the script's place: one process, to which systemd's signals go and whose exit code is the container's.
 attach() {
-    mind_the_start </dev/null >/dev/null 2>&1 &
+    read -r < <(mind_the_start) # it listens
     exec docker start "${start[@]}" "$name"
 }
 
@@ -120,6 +120,8 @@ mind_the_start() {
     trap 'signal=TERM heard=$(now)' TERM
     trap 'signal=INT heard=$(now)' INT
     begun=$(now)
+    echo listening
+    exec </dev/null >/dev/null 2>&1 # whoever awaits the end of the output awaits the container's alone
     sleep "$START_SECONDS" &
     wait $! || true
     kill $! 2>/dev/null || true
