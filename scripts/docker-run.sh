@@ -10,6 +10,7 @@ set -euo pipefail
 
 readonly LABEL=fleet.docker-run     # holds the digest of the arguments
 readonly TRIES=50 PAUSE_SECONDS=0.2 # for an old container of this name to be gone
+readonly ANSWER_SECONDS=3           # for the engine to answer while a unit is being stopped
 readonly START_SECONDS=30           # that a start takes on a loaded machine, and then some
 
 # `docker run` takes these without a value. All its other options have one, in the same word or in the next.
@@ -108,7 +109,7 @@ image_id() { docker image inspect --format '{{.Id}}' "$image" 2>/dev/null; }
 
 # The client takes the script's place: one process, to which systemd's signals go and whose exit code is the container's.
 attach() {
-    mind_the_start </dev/null >/dev/null 2>&1 &
+    read -r < <(mind_the_start) # it listens
     exec docker start "${start[@]}" "$name"
 }
 
@@ -119,17 +120,21 @@ mind_the_start() {
     trap 'signal=TERM heard=$(now)' TERM
     trap 'signal=INT heard=$(now)' INT
     begun=$(now)
+    echo listening
+    exec </dev/null >/dev/null 2>&1 # whoever awaits the end of the output awaits the container's alone
     sleep "$START_SECONDS" &
     wait $! || true
     kill $! 2>/dev/null || true
     [[ -n $heard ]] || return 0
-    # Answers only when a start under way is over.
-    read -r running started < <(docker container inspect --format '{{.State.Running}} {{.State.StartedAt}}' "$name")
-    if [[ $running == true && $started > $heard ]]; then
-        docker container kill --signal "$signal" "$name" >/dev/null
-    elif [[ $running == false && $started < $begun ]]; then
-        kill -KILL "$client" # before it asks for the start
-    fi
+    # The engine answers when a start under way is over. A signal in the midst of it can also bring engine and client to
+    # wait for each other; then, and when the client has not even asked for the start yet, only the client's end helps.
+    read -r running started < <(timeout "$ANSWER_SECONDS" docker container inspect \
+        --format '{{.State.Running}} {{.State.StartedAt}}' "$name") || running=unknown
+    case $running in
+        true) [[ $started < $heard ]] || timeout "$ANSWER_SECONDS" docker container kill --signal "$signal" "$name" ;;
+        false) [[ $started > $begun ]] ;; # it has run and ended
+        *) false ;;
+    esac || kill -KILL "$client"
 }
 
 # As the engine writes it, so that the two compare as text.

@@ -9,7 +9,7 @@ die() {
 }
 
 as_root() {
-    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+    if ((EUID == 0)); then command "$@"; else sudo "$@"; fi
 }
 
 # The engine's socket belongs to root and the group docker; ask sudo only when this user is neither.

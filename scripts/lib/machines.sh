@@ -82,7 +82,7 @@ create_machine() {
     create machine "$name" $((FIRST_MACHINE + ${name#m} - 1)) --cap-add ALL --cap-drop SYS_RESOURCE \
         --security-opt seccomp=unconfined --security-opt apparmor=unconfined --cgroupns=private \
         --stop-timeout 60 --tmpfs /run --tmpfs /run/lock --tmpfs /tmp:exec --volume /var/lib/docker "${IMAGES[machine]}"
-    stage=$(mktemp -d)
+    stage=$(mktemp -d "$SCRATCH.XXXXXX")
     install -D -m 644 "$SSH_KEY.pub" "$stage/etc/ssh/authorized_keys"
     if [[ $BARE != true ]]; then
         stage_fleet "$stage"
@@ -118,7 +118,7 @@ unload() {
 
 upgrade() {
     local stage
-    stage=$(mktemp -d)
+    stage=$(mktemp -d "$SCRATCH.XXXXXX")
     stage_fleet "$stage"
     rm -r "${stage:?}/etc"
     unload "$stage" "$1"
@@ -136,7 +136,12 @@ boot() {
 
 booted() { docker exec "$(container "$1")" systemctl is-active --quiet multi-user.target; }
 
-remove() { docker rm --force --volumes "$(container "$1")" >/dev/null; }
+# The removal that an aborted run began may still be under way.
+remove() {
+    docker rm --force --volumes "$(container "$1")" >/dev/null 2>&1 || wait_for 30 "$1 to be gone" gone "$1"
+}
+
+gone() { ! docker container inspect "$(container "$1")"; }
 
 # The computer's end of a machine's cable: the interface whose index eth0 in the container names as its peer.
 cable() {
