@@ -6,7 +6,7 @@ PREFIX  ?= /usr
 DESTDIR ?=
 BIN     ?= target/release
 
-SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/docker-run.sh \
+SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/guestbook-images scripts/docker-run.sh \
                 scripts/lib/*.sh scripts/machine/entrypoint .ci/run vagrant/provision.sh
 
 .PHONY: help setup build demo demo-down test test-live check install

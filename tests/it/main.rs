@@ -13,6 +13,7 @@ mod scenarios;
 mod schedule;
 mod store_laws;
 mod systemd_laws;
+mod tidy;
 mod unitfile;
 
 mod support {

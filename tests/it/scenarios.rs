@@ -53,7 +53,7 @@ impl Play {
             .units
             .get(name)
             .map(|unit| unit.contents.to_string());
-        let contents = stored.unwrap_or_else(|| scenario::file_of(&self.files, name).to_owned());
+        let contents = stored.unwrap_or_else(|| self.file_of(name).to_owned());
         let launch = self.world.revision().unsigned_abs();
         self.world.store(
             name,
@@ -63,6 +63,15 @@ impl Play {
                 launch,
             },
         );
+    }
+
+    /// The file of a unit: its own, or its template's.
+    fn file_of(&self, name: &UnitName) -> &str {
+        let template = name
+            .template()
+            .and_then(|template| self.files.get(&template));
+        let file = self.files.get(name).or(template);
+        file.unwrap_or_else(|| panic!("the script has no file for {name}"))
     }
 
     /// Lets the engine decide until there is nothing left to decide.

@@ -1,6 +1,7 @@
 //! The machines of `scripts/cluster` as tests see them: commands go in, answers come out, waits are bounded.
 //! Knows the script and Docker's machines, nothing of fleet.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -38,27 +39,28 @@ impl Cluster {
         .success();
     }
 
-    /// The names of all machines, etcd's members not among them.
-    pub fn machines(self) -> Vec<String> {
+    /// The names of the machines that are up and plugged in, etcd's members not among them.
+    pub fn running(self) -> BTreeSet<String> {
         let list = script(&["list"], b"").success();
         let columns = list
             .lines()
             .skip(1)
             .map(|line| line.split_whitespace().collect::<Vec<_>>());
         columns
-            .filter(|c| c[1] == "machine")
+            .filter(|c| c[1] == "machine" && c[3] == "running")
             .map(|c| c[0].to_owned())
             .collect()
-    }
-
-    /// Make one more machine and return its name.
-    pub fn add(self) -> String {
-        script(&["add"], b"").success().trim().to_owned()
     }
 
     /// Copy images of the computer's engine into that of every machine.
     pub fn load(self, images: &[&str]) {
         script(&[&["load"], images].concat(), b"").success();
+    }
+
+    /// Build the guestbook's images and copy them to every machine.
+    pub fn build_guestbook(self) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/guestbook-images");
+        run(&path, &[], b"").success();
     }
 
     /// The Debian image that every computer can make.
@@ -126,6 +128,10 @@ pub fn wait_for<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result
 
 fn script(arguments: &[&str], input: &[u8]) -> Output {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/cluster");
+    run(&path, arguments, input)
+}
+
+fn run(path: &Path, arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new("timeout")
         .args(["--kill-after=5", COMMAND_SECS_MAX])
         .arg(path)
@@ -143,7 +149,7 @@ fn script(arguments: &[&str], input: &[u8]) -> Output {
         .write_all(input);
     let output = child.wait_with_output().expect("scripts/cluster ends");
     Output {
-        command: format!("scripts/cluster {}", arguments.join(" ")),
+        command: format!("{} {}", path.display(), arguments.join(" ")),
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -14,8 +14,6 @@
 //! why web@1.service Conflicts  # it waits, and a reason says this
 //! ```
 
-use std::collections::BTreeMap;
-
 use fleet::unitfile::UnitName;
 
 /// One step of a script.
@@ -110,13 +108,4 @@ fn place_of(words: &[&str]) -> Option<Place> {
         ["apart", "from", unit] => Place::ApartFrom(name(unit)?),
         _ => return None,
     })
-}
-
-/// The file of a unit: its own, or its template's.
-pub fn file_of<'a>(files: &'a BTreeMap<UnitName, String>, name: &UnitName) -> &'a str {
-    let template = name.template().and_then(|template| files.get(&template));
-    files
-        .get(name)
-        .or(template)
-        .unwrap_or_else(|| panic!("the script has no file for {name}"))
 }

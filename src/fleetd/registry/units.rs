@@ -167,7 +167,11 @@ mod tests {
     }
 
     fn stored(desired: TargetState) -> UnitRecord {
-        UnitRecord { contents: file("/bin/a").contents().to_owned(), desired, launch: 5 }
+        UnitRecord {
+            contents: file("/bin/a").contents().to_owned(),
+            desired,
+            launch: 5,
+        }
     }
 
     /// What is stored after a put at revision 9: desired state, launch, whether it is the file of
@@ -187,9 +191,19 @@ mod tests {
     #[test]
     fn a_new_unit_needs_a_file() {
         use TargetState::{Inactive, Launched};
-        assert!(put(None, None, Some(Launched)).unwrap_err().contains("does not exist"));
-        assert_eq!(put(None, Some(file("/bin/a")), None), Ok(Some((Inactive, 9, true))));
-        assert_eq!(put(None, Some(file("/bin/a")), Some(Launched)), Ok(Some((Launched, 9, true))));
+        assert!(
+            put(None, None, Some(Launched))
+                .unwrap_err()
+                .contains("does not exist")
+        );
+        assert_eq!(
+            put(None, Some(file("/bin/a")), None),
+            Ok(Some((Inactive, 9, true)))
+        );
+        assert_eq!(
+            put(None, Some(file("/bin/a")), Some(Launched)),
+            Ok(Some((Launched, 9, true)))
+        );
     }
 
     #[test]
@@ -208,13 +222,21 @@ mod tests {
             (Launched, other(), None, Some((Inactive, 9, true))),
         ];
         for (before, file, desired, after) in table {
-            assert_eq!(put(Some(stored(before)), file, desired), Ok(after), "{before} {desired:?}");
+            assert_eq!(
+                put(Some(stored(before)), file, desired),
+                Ok(after),
+                "{before} {desired:?}"
+            );
         }
     }
 
     #[test]
     fn an_existing_unit_needs_a_wish() {
-        let refused = put(Some(stored(TargetState::Loaded)), Some(file("/bin/a")), None);
+        let refused = put(
+            Some(stored(TargetState::Loaded)),
+            Some(file("/bin/a")),
+            None,
+        );
         assert!(refused.unwrap_err().contains("desiredState"));
     }
 }
