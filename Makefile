@@ -32,7 +32,7 @@ test: setup ## every test, on real systemd, etcd and Docker too
 
 test-live: setup build ## only those that need machines; they are made and removed
 	FLEET_CLUSTER=fleet-test scripts/cluster with --agent-ttl 3s -- \
-	    cargo test --release --locked --test live -- --ignored --test-threads=1
+	    cargo test --locked --test live -- --ignored --test-threads=1
 
 check: ## what CI holds against a change besides the tests
 	cargo fmt --check

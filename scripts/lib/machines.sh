@@ -105,7 +105,7 @@ configure_fleet() {
 etcd_servers=$(etcd_endpoints)
 public_ip=$(address "$2")
 agent_ttl=$(setting agent-ttl)
-metadata=machine=$2${3:+,$3}
+metadata=$3
 CONF
 }
 
