@@ -1,14 +1,28 @@
 //! Tests that run anywhere: no root, no network, no cluster.
 
+mod api;
 mod cli;
 mod client;
+mod config;
+mod diff;
 mod glob;
 mod names;
 mod requirements;
+mod road;
+mod scenarios;
+mod schedule;
 mod store_laws;
+mod systemd_laws;
 mod unitfile;
 
 mod support {
+    pub mod certificates;
     pub mod etcd;
+    pub mod machines;
     pub mod wait;
+
+    #[path = "../../support/scenario.rs"]
+    pub mod scenario;
+    #[path = "../../support/world.rs"]
+    pub mod world;
 }

@@ -14,7 +14,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::fleetd::registry::embedded::EmbeddedStore;
+use fleet::fleetd::registry::EmbeddedStore;
 use fleet::fleetd::registry::{
     Changes, Committed, Event, Op, Revision, Store, StoreError, Txn, Watch,
 };
@@ -24,6 +24,9 @@ use crate::support::etcd::Etcd;
 
 /// How long anything may take before a test calls it lost.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A lease that a test need not wait long for, and yet can put keys on when the machine is busy.
+const EMBEDDED_SHORT: Duration = Duration::from_millis(300);
 
 /// A store to try a law on.
 struct World {
@@ -39,7 +42,7 @@ impl World {
         let store = Arc::new(EmbeddedStore::in_memory());
         World {
             store,
-            short: Duration::from_millis(50),
+            short: EMBEDDED_SHORT,
             _ground: Box::new(()),
         }
     }
@@ -53,7 +56,7 @@ impl World {
         let store = Arc::new(EmbeddedStore::open(&path).await.expect("the store again"));
         World {
             store,
-            short: Duration::from_millis(50),
+            short: EMBEDDED_SHORT,
             _ground: Box::new(folder),
         }
     }

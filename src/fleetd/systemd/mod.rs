@@ -3,6 +3,21 @@
 //!
 //! This room knows unit names, file contents and systemd. It must not know the cluster, leases,
 //! launches or why a unit should run.
+//!
+//! The trait is in this file. [`SystemdManager`] is the real systemd: `bus` is the connection and
+//! `proxy` what systemd can be asked on it; `observe` looks, `batch` links and unlinks, `signals`
+//! listens, `gate` keeps jobs from becoming too many, and `folder` holds the unit files.
+//! [`MemoryUnits`] is the twin.
+
+mod batch;
+mod bus;
+mod folder;
+mod gate;
+mod manager;
+mod memory;
+mod observe;
+mod proxy;
+mod signals;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,21 +29,48 @@ use tokio::sync::mpsc;
 use crate::model::SystemdState;
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
 
+pub use manager::{StopKind, SystemdManager};
+pub use memory::{Call, MemoryUnits, Refusal};
+
 /// What this machine's systemd and fleet's unit folder say of one unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The hash of the file that is linked, if one is.
+    /// The hash of the unit's file in fleet's folder. `None` when there is none, and when somebody
+    /// else put something in its place that is no unit file: link it again, or unlink it.
     pub linked: Option<UnitHash>,
     /// systemd's own words: load, active and sub state.
     pub state: SystemdState,
     /// Whether a job for the unit is queued or running in systemd.
     pub job_pending: bool,
-    /// How the last run ended, in systemd's word (`success`, `exit-code`, `signal`, `timeout` …);
-    /// `None` for units that have no such property or that systemd does not know.
+    /// How the last run failed, in systemd's word (`exit-code`, `signal`, `timeout` …), for a unit
+    /// that is failed or about to be restarted by systemd. `None` for all others: systemd forgets a
+    /// unit that ended well.
     pub result: Option<String>,
-    /// The exit status of the main process when `result` is `exit-code`.
+    /// The exit status of the main process when that is why it failed. `None` when it was another
+    /// process of the unit, such as its `ExecStartPre=`.
     pub exit_status: Option<i32>,
 }
+
+impl Status {
+    /// What is said of a unit that neither fleet nor systemd knows.
+    pub fn not_found() -> Status {
+        Status {
+            linked: None,
+            state: SystemdState {
+                load: "not-found".into(),
+                active: "inactive".into(),
+                sub: "dead".into(),
+            },
+            job_pending: false,
+            result: None,
+            exit_status: None,
+        }
+    }
+}
+
+/// systemd's number for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u32);
 
 /// How a job ended, in systemd's words (systemd's `org.freedesktop.systemd1`, `JobRemoved`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +85,18 @@ pub enum JobResult {
     Canceled,
     /// A unit it required did not start.
     Dependency,
-    /// Nothing to do (for example an unmet condition).
+    /// Nothing to do. Not for an unmet condition: to systemd such a start is done, and the unit
+    /// inactive.
     Skipped,
+}
+
+impl JobResult {
+    /// Reads systemd's word. `None`: one that this version does not know.
+    pub fn parse(word: &str) -> Option<JobResult> {
+        use JobResult::{Canceled, Dependency, Done, Failed, Skipped, Timeout};
+        let all = [Done, Failed, Timeout, Canceled, Dependency, Skipped];
+        all.into_iter().find(|result| result.to_string() == word)
+    }
 }
 
 impl fmt::Display for JobResult {
@@ -65,8 +117,15 @@ impl fmt::Display for JobResult {
 pub enum Signal {
     /// Look at this unit again.
     Changed(UnitName),
-    /// A job of this unit ended.
-    JobEnded(UnitName, JobResult),
+    /// A job of a unit ended.
+    JobEnded {
+        /// The unit.
+        unit: UnitName,
+        /// The job, as [`UnitManager::start`] and its like named it.
+        job: JobId,
+        /// How.
+        result: JobResult,
+    },
     /// Contact with systemd was lost and is back, or systemd reloaded: look at everything again.
     LookAgain,
 }
@@ -106,6 +165,16 @@ pub enum SystemdError {
     },
 }
 
+impl SystemdError {
+    /// Whether systemd knows no such unit, neither in memory nor on disk.
+    pub fn is_no_such_unit(&self) -> bool {
+        matches!(self, SystemdError::Refused { name, .. } if name == NO_SUCH_UNIT)
+    }
+}
+
+/// systemd's name for the error that there is no such unit.
+const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
+
 /// systemd on this machine, in fleet's verbs.
 ///
 /// Units are handled in batches, since systemd's `Reload` costs the same for one unit as for a
@@ -119,31 +188,34 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
     /// file of that name.
     async fn observe_one(&self, name: &UnitName) -> Result<Status, SystemdError>;
 
+    /// Every unit file in fleet's folder.
+    async fn files(&self) -> Result<BTreeMap<UnitName, UnitFile>, SystemdError>;
+
     /// Writes the files, links them as runtime units and enables those with an `[Install]`
     /// section. Afterwards systemd starts them from these files and no older ones: one `Reload` for
-    /// the batch where systemd has an older file loaded, none for files it has never seen.
+    /// the batch where systemd has an older file loaded, none for files it has never seen. Running
+    /// units are not touched. The file of a unit that failed here may have been written: link it
+    /// again, or unlink it.
     async fn link(
         &self,
         files: &[(UnitName, UnitFile)],
     ) -> Vec<(UnitName, Result<(), SystemdError>)>;
 
-    /// Disables and unlinks the units and removes their files. A unit that systemd no longer knows
-    /// is a success.
+    /// Disables and unlinks the units, removes their files, and has systemd forget that they failed.
+    /// A unit that systemd no longer knows is a success.
     async fn unlink(&self, names: &[UnitName]) -> Vec<(UnitName, Result<(), SystemdError>)>;
 
     /// Queues a start and returns when systemd has accepted it; how it ends comes as a
-    /// [`Signal::JobEnded`]. Starting a running unit changes nothing.
-    async fn start(&self, name: &UnitName) -> Result<(), SystemdError>;
+    /// [`Signal::JobEnded`]. Starting a running unit changes nothing. A job of the unit that this one
+    /// replaces ends first, as [`JobResult::Canceled`].
+    async fn start(&self, name: &UnitName) -> Result<JobId, SystemdError>;
 
     /// Queues a stop, and a start after it; like [`UnitManager::start`].
-    async fn restart(&self, name: &UnitName) -> Result<(), SystemdError>;
+    async fn restart(&self, name: &UnitName) -> Result<JobId, SystemdError>;
 
-    /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success.
+    /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success, and no
+    /// job's end follows. A oneshot that is stopped while it starts has failed, in systemd's eyes.
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError>;
-
-    /// Forgets that a unit failed, so that it can be unloaded. A unit that is not loaded, or did
-    /// not fail, is a success.
-    async fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError>;
 
     /// Signals about fleet's units from now on. Only the last subscriber gets them. The stream
     /// ends only when the manager is dropped.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet::fleetd::registry::embedded::EmbeddedStore;
+use fleet::fleetd::registry::EmbeddedStore;
 use fleet::fleetd::registry::{
     Committed, Compare, Event, KeyValue, LeaseId, Op, OpResult, Revision, Store, StoreError, Txn,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{Client, PermissionType};
-use fleet::fleetd::registry::etcd::{EtcdSettings, EtcdStore};
+use fleet::fleetd::registry::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 use fleet::fleetd::registry::{LeaseId, Revision, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -62,6 +62,34 @@ async fn every_call_is_unavailable(endpoints: Vec<String>) {
 #[tokio::test]
 async fn a_cluster_that_is_away_is_unavailable_in_time() {
     every_call_is_unavailable(vec![url(free_port()), url(free_port())]).await;
+}
+
+#[tokio::test]
+async fn an_error_says_what_was_asked_and_what_is_wrong() {
+    let mut etcd = Etcd::start().await;
+    let store = etcd.store("/fleet");
+    let refused = store.commit(txn(vec![super::put_op("a", ""); 2])).await;
+    assert_eq!(
+        in_words(refused),
+        "commit a: the store refused: etcdserver: duplicate key given in txn request"
+    );
+    etcd.kill();
+    let words = in_words(store.watch("unit/", Revision(1)).await);
+    assert!(
+        words.starts_with("watch unit/: the store cannot be reached: "),
+        "{words}"
+    );
+    let words = in_words(store.watch("unit/", Revision(1)).await);
+    assert!(
+        words.ends_with("Connection refused (os error 111)"),
+        "{words}"
+    );
+}
+
+fn in_words<T>(answer: Result<T, StoreError>) -> String {
+    let error = answer.err().expect("an error");
+    let source = std::error::Error::source(&error).expect("a source");
+    format!("{error}: {source}")
 }
 
 #[tokio::test]
@@ -292,4 +320,48 @@ async fn a_user_gets_in_and_back_in_and_others_do_not() {
     let mut watch = wait_for(PATIENCE, "a watch", find).await;
     assert_eq!(news(&mut watch).await.1, ["+a=1"]);
     assert_eq!(put(&*allowed, "a", "2").await, revision.next());
+}
+
+#[tokio::test]
+async fn tls_lets_those_in_who_have_the_certificates() {
+    let etcd = Etcd::start_with_tls().await;
+    let settings = etcd.settings("/fleet");
+    let known = store(settings.clone());
+    let revision = put(&*known, "a", "1").await;
+    let mut watch = known.watch("", revision).await.expect("a watch");
+    assert_eq!(news(&mut watch).await.1, ["+a=1"]);
+
+    let files = settings.tls.clone().expect("files");
+    let unknown_client = TlsFiles {
+        identity: None,
+        ..files.clone()
+    };
+    let unknown_server = TlsFiles {
+        ca: None,
+        ..files.clone()
+    };
+    for tls in [Some(unknown_client), Some(unknown_server), None] {
+        let answer = store(EtcdSettings {
+            tls,
+            ..settings.clone()
+        })
+        .revision()
+        .await;
+        assert!(
+            matches!(answer, Err(StoreError::Unavailable { .. })),
+            "{answer:?}"
+        );
+    }
+    let absent = TlsFiles {
+        ca: Some("/absent/ca.pem".into()),
+        ..files
+    };
+    let refused = EtcdStore::connect(EtcdSettings {
+        tls: Some(absent),
+        ..settings
+    });
+    assert!(
+        matches!(refused, Err(SettingsError::UnreadableFile { .. })),
+        "{refused:?}"
+    );
 }

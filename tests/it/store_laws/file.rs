@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fleet::fleetd::registry::embedded::{EmbeddedStore, OpenError};
+use fleet::fleetd::registry::{EmbeddedStore, OpenError};
 use fleet::fleetd::registry::{LeaseId, Op, Revision, Store, StoreError};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -34,10 +34,7 @@ async fn put_leased(store: &EmbeddedStore, key: &str, lease: LeaseId) -> Revisio
 async fn a_restart_keeps_keys_leases_and_revisions() {
     let (_folder, path) = place();
     let store = open(&path).await;
-    let lease = store
-        .grant(Duration::from_millis(300))
-        .await
-        .expect("a lease");
+    let lease = store.grant(Duration::from_secs(1)).await.expect("a lease");
     put(&store, "unit/a", "1").await;
     put_leased(&store, "state/a", lease).await;
     let last = put(&store, "unit/a", "2").await;
@@ -161,6 +158,30 @@ async fn a_truncated_store_is_refused_in_words() {
     file.set_len(whole / 3).expect("a shorter file");
     let cut = EmbeddedStore::open(&path).await;
     assert!(matches!(cut, Err(OpenError::Damaged { .. })), "{cut:?}");
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_refused_in_words() {
+    let (_folder, path) = place();
+    let store = open(&path).await;
+    put(&store, "unit/a", "ExecStart=/bin/true").await;
+    drop(store);
+    let mut bytes = std::fs::read(&path).expect("the file");
+    let words = b"ExecStart=/bin/true";
+    let places = 0..bytes.len() - words.len();
+    let hits: Vec<_> = places
+        .filter(|at| bytes[*at..].starts_with(words))
+        .collect();
+    assert!(!hits.is_empty(), "the value is in the file as it is");
+    for at in hits {
+        bytes[at] ^= 1;
+    }
+    std::fs::write(&path, bytes).expect("the file");
+    let flipped = EmbeddedStore::open(&path).await;
+    assert!(
+        matches!(flipped, Err(OpenError::Damaged { .. })),
+        "{flipped:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

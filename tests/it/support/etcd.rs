@@ -10,12 +10,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::fleetd::registry::etcd::{EtcdSettings, EtcdStore};
+use fleet::fleetd::registry::{EtcdSettings, EtcdStore, TlsFiles};
 use fleet::fleetd::registry::{Store, StoreError};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::certificates::Certificates;
 use super::wait::wait_for;
 
 /// How long etcd may take to come up on a busy machine; it takes 50 ms on an idle one.
@@ -26,6 +27,8 @@ pub struct Etcd {
     process: Option<Guarded>,
     port: u16,
     data: TempDir,
+    /// With these it talks TLS only, and only to clients with a certificate.
+    certificates: Option<Certificates>,
 }
 
 impl Etcd {
@@ -34,13 +37,24 @@ impl Etcd {
     /// Elections are fast, so that it starts fast and grants leases of one second (etcd's minimum
     /// is one and a half election timeouts).
     pub async fn start() -> Etcd {
+        Etcd::start_with(|| None).await
+    }
+
+    /// Starts an etcd that talks TLS only, and only to clients with a certificate.
+    pub async fn start_with_tls() -> Etcd {
+        Etcd::start_with(|| Some(Certificates::new())).await
+    }
+
+    async fn start_with(certificates: impl Fn() -> Option<Certificates>) -> Etcd {
         // Another process may take the port between our look and etcd's; then look again.
         for _ in 0..5 {
             let data = tempfile::tempdir().expect("a temporary folder");
+            let (port, certificates) = (free_port(), certificates());
             let mut etcd = Etcd {
                 process: None,
-                port: free_port(),
+                port,
                 data,
+                certificates,
             };
             if etcd.run().await {
                 return etcd;
@@ -62,7 +76,12 @@ impl Etcd {
 
     /// The URL for clients.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.certificates.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// Settings that reach it.
@@ -71,7 +90,10 @@ impl Etcd {
             endpoints: vec![self.url()],
             prefix: prefix.into(),
             request_timeout: Duration::from_secs(5),
-            tls: None,
+            tls: self.certificates.as_ref().map(|certificates| TlsFiles {
+                ca: Some(certificates.pair("authority").0),
+                identity: Some(certificates.pair("client")),
+            }),
             user: None,
         }
     }
@@ -147,6 +169,18 @@ impl Etcd {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        if let Some(certificates) = &self.certificates {
+            let (certificate, key) = certificates.pair("server");
+            command
+                .arg("--cert-file")
+                .arg(certificate)
+                .arg("--key-file")
+                .arg(key);
+            command
+                .arg("--trusted-ca-file")
+                .arg(certificates.pair("authority").0);
+            command.arg("--client-cert-auth");
+        }
         command
     }
 }

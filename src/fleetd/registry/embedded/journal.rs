@@ -76,9 +76,14 @@ impl Journal {
     /// Opens or creates the file; blocks.
     pub(super) fn open(path: &Path) -> Result<(Journal, Contents), redb::Error> {
         let file = open_private(path)?;
-        let database = Database::builder()
+        let mut database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_file(file)?;
+        // redb takes a file that was closed in order at its word, and a bit that flipped on the disk
+        // would end up in a unit file. Everything is read once anyway, so check it.
+        if !database.check_integrity()? {
+            tracing::error!(path = %path.display(), "store was damaged; back at its last whole step");
+        }
         let writing = database.begin_write()?;
         writing.open_table(KEYS)?;
         writing.open_table(LEASES)?;

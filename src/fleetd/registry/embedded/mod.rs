@@ -10,6 +10,7 @@
 //! themselves, one time to live after the start. History does not survive: a watch from before the
 //! start gets [`StoreError::Compacted`]. What survives a power cut is told in the journal's module.
 
+mod error;
 mod feed;
 mod journal;
 mod leases;
@@ -17,14 +18,16 @@ mod state;
 mod txn;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
+
+pub use self::error::OpenError;
 
 use self::journal::Journal;
 use self::state::State;
@@ -33,50 +36,6 @@ use super::store::{Committed, LeaseId, Range, Revision, Store, StoreError, Txn, 
 /// How long a call waits for the disk. Syncing takes milliseconds; a disk that takes this long is
 /// not answering, and a caller must not hang with it.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Why a store's file could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process, or another store of this one, has it open.
-    #[error("{path} is in use: is another fleetd running?")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is not a store, or not a whole one.
-    #[error("{path} is damaged, or not a store of fleet")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What redb says of it.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The system does not let us read or write it.
-    #[error("{path} cannot be opened")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl OpenError {
-    fn new(path: PathBuf, source: redb::Error) -> OpenError {
-        match source {
-            redb::Error::DatabaseAlreadyOpen => OpenError::InUse { path },
-            redb::Error::Io(source) if source.kind() != std::io::ErrorKind::InvalidData => {
-                OpenError::Io { path, source }
-            }
-            source => OpenError::Damaged {
-                path,
-                source: source.into(),
-            },
-        }
-    }
-}
 
 /// The embedded store.
 pub struct EmbeddedStore {
@@ -145,6 +104,8 @@ impl EmbeddedStore {
 impl Drop for EmbeddedStore {
     /// Ends the watches and closes the file, after the work that is under way.
     fn drop(&mut self) {
+        // First, or it would find the store closed and complain.
+        self.timer.take();
         self.shared
             .state
             .lock()
@@ -215,12 +176,11 @@ async fn end_leases_on_time(shared: Arc<Shared>) {
             },
             Ok(None) => shared.granted.notified().await,
             Err(error) => {
-                // The disk failed. Every call from now on says so; there is nothing to wait for.
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "leases no longer end"
+                    "cannot end leases"
                 );
-                return;
+                sleep(PATIENCE).await;
             }
         }
     }

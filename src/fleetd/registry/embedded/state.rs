@@ -73,13 +73,8 @@ impl State {
         let operation = format!("commit {}", txn.subject());
         txn::check(&txn).map_err(|why| StoreError::refused(&operation, why))?;
         let roads = txn::decide(&self.keys, &|lease| self.leases.contains(lease), &txn)?;
-        let mut committed = Committed {
-            succeeded: false,
-            revision: self.revision,
-            results: Vec::new(),
-        };
-        self.change(&operation, None, |draft| {
-            committed = draft.take(txn, &mut roads.into_iter());
+        let mut committed = self.change(&operation, None, |draft| {
+            draft.take(txn, &mut roads.into_iter())
         })?;
         txn::stamp(&mut committed, self.revision);
         Ok(committed)
@@ -152,22 +147,22 @@ impl State {
     }
 
     /// Makes changes, writes them down, then tells the watchers; all of it or nothing.
-    fn change(
+    fn change<T>(
         &mut self,
         operation: &str,
         lease: Option<LeaseChange>,
-        make: impl FnOnce(&mut Draft<'_>),
-    ) -> Result<(), StoreError> {
+        make: impl FnOnce(&mut Draft<'_>) -> T,
+    ) -> Result<T, StoreError> {
         let next = self.revision.next();
         let mut draft = Draft::new(&mut self.keys, next);
-        make(&mut draft);
+        let made = make(&mut draft);
         let revision = if draft.events.is_empty() {
             self.revision
         } else {
             next
         };
         if draft.events.is_empty() && lease.is_none() {
-            return Ok(());
+            return Ok(made);
         }
         if let Some(journal) = &mut self.journal {
             let lasting = draft.touches_lasting_keys();
@@ -187,6 +182,6 @@ impl State {
             self.revision = revision;
             self.feed.publish(Changes { revision, events });
         }
-        Ok(())
+        Ok(made)
     }
 }

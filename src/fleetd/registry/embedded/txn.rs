@@ -139,7 +139,7 @@ pub(super) struct Draft<'k> {
     /// The changes, in order.
     pub(super) events: Vec<Event>,
     /// What stood before at each key written, in order.
-    pub(super) before: Vec<(String, Option<KeyValue>)>,
+    before: Vec<(String, Option<KeyValue>)>,
 }
 
 impl<'k> Draft<'k> {
@@ -225,5 +225,44 @@ impl<'k> Draft<'k> {
                 None => self.keys.remove(&key),
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_taken_back_leaves_no_trace() {
+        let mut keys = Keys::new();
+        let put = |key: &str| Op::Put {
+            key: key.into(),
+            value: b"new".to_vec(),
+            lease: None,
+        };
+        let first = Txn {
+            then: vec![put("a"), put("b")],
+            ..Txn::default()
+        };
+        Draft::new(&mut keys, Revision(2)).take(first, &mut [true].into_iter());
+        let before = keys.clone();
+
+        let steps = vec![
+            put("a"),
+            Op::Delete("b".into()),
+            put("c"),
+            Op::Delete("absent".into()),
+        ];
+        let mut draft = Draft::new(&mut keys, Revision(3));
+        draft.take(
+            Txn {
+                then: steps,
+                ..Txn::default()
+            },
+            &mut [true].into_iter(),
+        );
+        assert_eq!(draft.events.len(), 3);
+        draft.take_back();
+        assert_eq!(keys, before);
     }
 }

@@ -60,7 +60,10 @@ pub(super) fn translate(operation: impl Into<String>, error: &Error) -> StoreErr
 pub(super) fn is_unavailable(error: &Error) -> bool {
     let status = match error {
         Error::GRpcStatus(status) => status,
-        Error::InvalidArgs(_) | Error::InvalidUri(_) | Error::InvalidMetadataValue(_) => {
+        Error::InvalidArgs(_)
+        | Error::InvalidUri(_)
+        | Error::InvalidMetadataValue(_)
+        | Error::LeaseKeepAliveError(_) => {
             return false;
         }
         _ => return true,

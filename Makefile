@@ -1,0 +1,50 @@
+# Everything a person or a CI does here has a name below; `make help` lists them.
+SHELL       := /bin/bash
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+PREFIX  ?= /usr
+DESTDIR ?=
+BIN     ?= target/release
+
+SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/docker-run.sh \
+                scripts/lib/*.sh scripts/machine/entrypoint .ci/run vagrant/provision.sh
+
+.PHONY: help setup build demo demo-down test test-live check install
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## install what is missing on Debian 12; start Docker where it does not run
+	@scripts/setup
+
+build: ## fleetd and fleetctl, as released
+	cargo build --release --locked
+
+demo: setup build ## three machines, an app and its database on one of them
+	@scripts/demo
+
+demo-down: ## remove what `make demo` made
+	@scripts/cluster down
+
+test: setup ## every test, on real systemd, etcd and Docker too
+	cargo test --locked
+	$(MAKE) --no-print-directory test-live
+
+test-live: setup build ## only those that need machines; they are made and removed
+	FLEET_CLUSTER=fleet-test scripts/cluster with --agent-ttl 3s -- \
+	    cargo test --release --locked --test live -- --ignored --test-threads=1
+
+check: ## what CI holds against a change besides the tests
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --document-private-items
+	shellcheck -x $(SHELL_SCRIPTS)
+
+install: ## programs, units and sample configuration, below DESTDIR
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BIN)/fleetd $(BIN)/fleetctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system dist/systemd/fleet.service dist/systemd/fleet.socket
+	install -D -m 644 dist/sysusers.d/fleet.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/fleet.conf
+	install -D -m 644 dist/tmpfiles.d/fleet.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/fleet.conf
+	# An administrator's own stays as it is.
+	test -e $(DESTDIR)/etc/fleet/fleet.conf || install -D -m 644 dist/fleet.conf $(DESTDIR)/etc/fleet/fleet.conf
+	install -D scripts/docker-run.sh $(DESTDIR)/opt/bin/docker-run.sh

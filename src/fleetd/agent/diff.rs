@@ -1,0 +1,249 @@
+//! What this machine must do next, as a function of what it shall have and what it has.
+//!
+//! No async, no clock, no I/O. Each call names at most one step for each unit, the first that can
+//! be taken now; the next follows from what is observed after it. A unit without a step is as it
+//! shall be, or waits for something that wakes the agent: a job that ends, a holder that lets go,
+//! the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::task::{Action, Reason, Task};
+use crate::fleetd::registry::Assignment;
+use crate::fleetd::systemd::{JobId, JobResult, Status};
+use crate::model::{MachineId, TargetState};
+use crate::unitfile::{UnitFile, UnitHash, UnitName};
+
+/// What this machine shall have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// Whether the schedule was planned for this life of the machine. If not, it is of another
+    /// life: nothing is started for it, and absence from it means nothing.
+    pub complete: bool,
+    /// The units.
+    pub units: BTreeMap<UnitName, Assignment>,
+    /// Whether the machine leaves: then nothing is to stay, whatever the schedule says.
+    pub leaving: bool,
+}
+
+/// What this machine has: every unit it has linked, holds or knows the file of.
+pub type Observed = BTreeMap<UnitName, Here>;
+
+/// One unit on this machine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Here {
+    /// What systemd says; `None` when fleet has no file of it there.
+    pub status: Option<Status>,
+    /// Who may run it.
+    pub hold: Hold,
+    /// The last start that was carried out, and not stopped by wish since.
+    pub launched: Option<Launched>,
+    /// What systemd was asked last and has not finished.
+    pub asked: Option<Ask>,
+    /// Its file, as read from the store for some assignment.
+    pub file: Option<KnownFile>,
+    /// Whether its last step failed a moment ago: leave it alone for now.
+    pub held_back: bool,
+    /// Whether linking it failed: nobody needs to wait for it.
+    pub broken: bool,
+}
+
+/// Who may run a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// Nobody that we know of.
+    #[default]
+    Free,
+    /// This session.
+    Ours,
+    /// Another machine, or an earlier session of this one.
+    Theirs(Option<MachineId>),
+}
+
+/// A start that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launched {
+    /// Its number.
+    pub launch: u64,
+    /// systemd's job for it; `None` when a fleetd before this one asked for it.
+    pub job: Option<JobId>,
+    /// How the job ended; `None` while it runs.
+    pub result: Option<JobResult>,
+    /// systemd's words, where it refused.
+    pub message: Option<String>,
+}
+
+impl Launched {
+    /// Whether the end of this job is what the start waits for.
+    pub fn awaits(&self, job: JobId) -> bool {
+        self.result.is_none() && self.job.is_none_or(|awaited| awaited == job)
+    }
+}
+
+/// What systemd was asked to do with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// To start or restart it.
+    Start,
+    /// To stop it.
+    Stop,
+}
+
+/// What is known of a unit's file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownFile {
+    /// For which assignment it was read. One that differs from what was read then waits for the
+    /// engine, which is about to write again; it is not read over and over.
+    pub read_for: Assignment,
+    /// What was read; `None` when there was no such unit.
+    pub hash: Option<UnitHash>,
+    /// The file, until it is linked.
+    pub file: Option<UnitFile>,
+    /// The units it wants linked before it starts, as far as they are here.
+    pub relations: BTreeSet<UnitName>,
+}
+
+/// The next step for each unit, removals first.
+pub fn diff(desired: &Desired, observed: &Observed) -> Vec<Task> {
+    let nothing = Here::default();
+    let mut tasks = Vec::new();
+    let only_desired = desired
+        .units
+        .keys()
+        .filter(|name| !observed.contains_key(*name));
+    for name in observed.keys().chain(only_desired) {
+        let here = observed.get(name).unwrap_or(&nothing);
+        if here.held_back {
+            continue;
+        }
+        if let Some((action, reason)) = step(desired, observed, name, here) {
+            tasks.push(Task {
+                unit: name.clone(),
+                action,
+                reason,
+            });
+        }
+    }
+    tasks.sort_by(|a, b| (a.action, &a.unit).cmp(&(b.action, &b.unit)));
+    tasks
+}
+
+fn step(
+    desired: &Desired,
+    observed: &Observed,
+    name: &UnitName,
+    here: &Here,
+) -> Option<(Action, Reason)> {
+    if desired.leaving {
+        return leave(here, Reason::Leaving);
+    }
+    if let (Some(_), Hold::Theirs(machine)) = (&here.status, &here.hold) {
+        return leave(here, Reason::HeldElsewhere(machine.clone()));
+    }
+    if !desired.complete {
+        return None;
+    }
+    match desired.units.get(name) {
+        None => leave(here, Reason::NotScheduled),
+        Some(wanted) => arrive(desired, observed, wanted, here),
+    }
+}
+
+/// Stop, unlink, release.
+fn leave(here: &Here, reason: Reason) -> Option<(Action, Reason)> {
+    match &here.status {
+        Some(status) if !settled(status) => stop(here, reason),
+        Some(_) => Some((Action::Unlink, reason)),
+        None if here.hold == Hold::Ours => Some((Action::Release, reason)),
+        None => None,
+    }
+}
+
+/// Win, read, link, start.
+fn arrive(
+    desired: &Desired,
+    observed: &Observed,
+    wanted: &Assignment,
+    here: &Here,
+) -> Option<(Action, Reason)> {
+    match here.hold {
+        Hold::Free if !wanted.global => return Some((Action::Win, Reason::Scheduled)),
+        Hold::Theirs(_) if !wanted.global => return None,
+        _ => {}
+    }
+    match &here.status {
+        Some(status) if status.linked == Some(wanted.hash) => {
+            run(desired, observed, wanted, here, status)
+        }
+        Some(status) if !settled(status) => stop(here, Reason::FileDiffers),
+        Some(_) => with_file(wanted, here, (Action::Link, Reason::FileDiffers)),
+        None => with_file(wanted, here, (Action::Link, Reason::Scheduled)),
+    }
+}
+
+/// A linked unit: as started or as stopped as it shall be.
+fn run(
+    desired: &Desired,
+    observed: &Observed,
+    wanted: &Assignment,
+    here: &Here,
+    status: &Status,
+) -> Option<(Action, Reason)> {
+    if wanted.desired < TargetState::Launched {
+        let reason = Reason::Desired(wanted.desired);
+        // One that fleet did not start, but a timer or a unit it is `WantedBy=`, is none of ours.
+        return match here.launched {
+            None => None,
+            Some(_) if settled(status) => Some((Action::Forget, reason)),
+            Some(_) => stop(here, reason),
+        };
+    }
+    let carried_out = here.launched.as_ref().map(|launched| launched.launch);
+    if carried_out >= Some(wanted.launch) || here.asked == Some(Ask::Stop) {
+        return None;
+    }
+    let restart = carried_out.is_some() && !settled(status);
+    let action = if restart {
+        Action::Restart(wanted.launch)
+    } else {
+        Action::Start(wanted.launch)
+    };
+    let (action, reason) = with_file(wanted, here, (action, Reason::NewLaunch(wanted.launch)))?;
+    let waits = matches!(action, Action::Start(_) | Action::Restart(_))
+        && here
+            .file
+            .iter()
+            .flat_map(|file| &file.relations)
+            .any(|peer| {
+                desired
+                    .units
+                    .get(peer)
+                    .is_some_and(|wanted| !ready(wanted, observed.get(peer)))
+            });
+    (!waits).then_some((action, reason))
+}
+
+/// Whether a unit that others start after, or with, is linked as it shall be.
+fn ready(wanted: &Assignment, here: Option<&Here>) -> bool {
+    here.is_some_and(|here| {
+        let linked = here.status.as_ref().and_then(|status| status.linked);
+        here.broken || linked == Some(wanted.hash)
+    })
+}
+
+/// The step, if the file it needs is known; else reading it.
+fn with_file(wanted: &Assignment, here: &Here, step: (Action, Reason)) -> Option<(Action, Reason)> {
+    match &here.file {
+        Some(known) if known.hash == Some(wanted.hash) => Some(step),
+        Some(known) if known.read_for == *wanted => None,
+        _ => Some((Action::Fetch, step.1)),
+    }
+}
+
+fn stop(here: &Here, reason: Reason) -> Option<(Action, Reason)> {
+    (here.asked != Some(Ask::Stop)).then_some((Action::Stop, reason))
+}
+
+/// Whether nothing of the unit runs and nothing is about to.
+fn settled(status: &Status) -> bool {
+    status.state.is_inactive() && !status.job_pending
+}

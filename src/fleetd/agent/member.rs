@@ -1,0 +1,289 @@
+//! Being a machine of the cluster: joining, taking a session up again, leaving.
+//!
+//! The order of joining is what makes it safe: grant a lease; win the holder of everything that
+//! runs here; stop what another one holds; only then create `machine/<id>`. So a live session never
+//! contains a unit that another one holds.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::diff::Hold;
+use super::heart::Heart;
+use super::{Agent, AgentError, Wake};
+use crate::fleetd::chain::chain;
+use crate::fleetd::durable;
+use crate::fleetd::registry::{LeaseId, Present, Revision, StoreError};
+use crate::model::Requirements;
+use crate::unitfile::UnitName;
+
+/// How much longer than its time to live another bearer of this machine's id is waited for: etcd
+/// ends leases on half-second ticks, and a new leader extends them once.
+const OTHER_GRACE: Duration = Duration::from_secs(2);
+
+/// How this machine stands with the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// On its way in.
+    Joining,
+    /// A machine of the cluster.
+    Member,
+    /// Another live machine claims the same id.
+    Refused,
+}
+
+/// How far this machine got.
+#[derive(Debug)]
+pub enum Membership {
+    /// No session.
+    Out,
+    /// Another bearer of this id is waited for.
+    Behind,
+    /// A lease, but not yet a machine: what runs here is being won, or stopped where another one
+    /// holds it. Global units need no holder.
+    Settling(Session, BTreeSet<UnitName>),
+    /// A machine of the cluster, and the revision that names this life.
+    In(Session, Revision),
+}
+
+/// A lease that is being renewed.
+#[derive(Debug)]
+pub struct Session {
+    lease: LeaseId,
+    heart: Heart,
+}
+
+/// What `/run/fleet/session` holds: proof to a later fleetd on the same boot that the session it
+/// finds in the store is its own.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Token {
+    session: Uuid,
+}
+
+/// What a settling machine has that it does not hold.
+enum Contested {
+    /// These may still be won.
+    Free(Vec<UnitName>),
+    /// Others hold it; it is being stopped.
+    Elsewhere,
+    /// Nothing.
+    Nothing,
+}
+
+impl Membership {
+    /// The session's lease.
+    pub fn lease(&self) -> Option<LeaseId> {
+        match self {
+            Membership::Out | Membership::Behind => None,
+            Membership::Settling(session, _) | Membership::In(session, _) => Some(session.lease),
+        }
+    }
+
+    /// The revision that names this life of the machine, once it has one.
+    pub fn life(&self) -> Option<Revision> {
+        match self {
+            Membership::In(_, life) => Some(*life),
+            _ => None,
+        }
+    }
+
+    /// Returns once the session is lost; never without one.
+    pub async fn lost(&self) {
+        match self {
+            Membership::Out | Membership::Behind => std::future::pending().await,
+            Membership::Settling(session, _) | Membership::In(session, _) => {
+                session.heart.lost().await
+            }
+        }
+    }
+}
+
+impl Agent {
+    /// One step towards being a machine of the cluster; whether there was one to take.
+    pub(super) async fn attend(&mut self) -> Result<bool, AgentError> {
+        match &self.membership {
+            _ if self.leaving => return Ok(false),
+            Membership::Out => self.arrive().await?,
+            Membership::Settling(_, globals) => match self.contested(globals) {
+                Contested::Free(names) => self.win(names).await?,
+                Contested::Elsewhere => return Ok(false),
+                Contested::Nothing => self.join().await?,
+            },
+            Membership::Behind | Membership::In(..) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What stands between a settling machine and the cluster.
+    fn contested(&self, globals: &BTreeSet<UnitName>) -> Contested {
+        let here = self
+            .observed
+            .iter()
+            .filter(|(_, here)| here.status.is_some());
+        let exclusive: Vec<_> = here.filter(|(name, _)| !globals.contains(*name)).collect();
+        let free = exclusive.iter().filter(|(_, here)| here.hold == Hold::Free);
+        let free: Vec<UnitName> = free.map(|(name, _)| (*name).clone()).collect();
+        if !free.is_empty() {
+            Contested::Free(free)
+        } else if exclusive.iter().any(|(_, here)| here.hold != Hold::Ours) {
+            Contested::Elsewhere
+        } else {
+            Contested::Nothing
+        }
+    }
+
+    /// Takes the session up again, or begins a new one.
+    async fn arrive(&mut self) -> Result<(), AgentError> {
+        let token = self.token()?;
+        self.settings.record.session = token;
+        match self.registry.present(&self.settings.machine).await? {
+            None => self.begin().await,
+            Some(present) if present.record.session == token => self.resume(present).await,
+            Some(present) => {
+                self.wait_behind(&present);
+                Ok(())
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<(), AgentError> {
+        let files = self.units.files().await?;
+        let global = |name: &UnitName, file| Requirements::of(name, file).is_ok_and(|r| r.global);
+        let globals = files.iter().filter(|(name, file)| global(name, file));
+        let globals = globals.map(|(name, _)| name.clone()).collect();
+        let lease = self.registry.grant(self.settings.ttl).await?;
+        for here in self.observed.values_mut() {
+            here.hold = Hold::Free;
+        }
+        self.membership = Membership::Settling(self.session(lease), globals);
+        Ok(())
+    }
+
+    async fn resume(&mut self, present: Present) -> Result<(), AgentError> {
+        let Some(lease) = present.lease else {
+            return self.begin().await;
+        };
+        match self.registry.keep_alive(lease).await {
+            Ok(()) => {}
+            // It ended between our looking and our asking: look again.
+            Err(StoreError::LeaseGone { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let (machine, record) = (&self.settings.machine, &self.settings.record);
+        if present.record != *record {
+            self.registry
+                .update_machine(machine, present.created, record, lease)
+                .await?;
+        }
+        for name in self.registry.held(lease).await? {
+            self.observed.entry(name).or_default().hold = Hold::Ours;
+        }
+        self.membership = Membership::In(self.session(lease), present.created);
+        self.standing.send_replace(Standing::Member);
+        tracing::info!(%machine, life = %present.created, "taken the session up again");
+        Ok(())
+    }
+
+    async fn join(&mut self) -> Result<(), AgentError> {
+        let Membership::Settling(session, _) = &self.membership else {
+            return Ok(());
+        };
+        let (machine, record) = (&self.settings.machine, &self.settings.record);
+        let joined = self.registry.join(machine, record, session.lease).await?;
+        let membership = std::mem::replace(&mut self.membership, Membership::Out);
+        if let (Some(life), Membership::Settling(session, _)) = (joined, membership) {
+            tracing::info!(%machine, %life, "joined the cluster");
+            self.membership = Membership::In(session, life);
+            self.standing.send_replace(Standing::Member);
+        }
+        Ok(())
+    }
+
+    fn session(&self, lease: LeaseId) -> Session {
+        let heart = Heart::start(self.registry.clone(), lease, self.settings.ttl);
+        Session { lease, heart }
+    }
+
+    /// Another bearer of this machine's id is there. If it is this machine's own life before a
+    /// reboot it lapses by itself; if it is alive, it stays.
+    fn wait_behind(&mut self, present: &Present) {
+        self.membership = Membership::Behind;
+        let (registry, machine) = (self.registry.clone(), self.settings.machine.clone());
+        let (seen, patience) = (present.seen, self.settings.ttl + OTHER_GRACE);
+        let known = *self.standing.borrow() == Standing::Refused;
+        self.waits.spawn(async move {
+            let departure = registry.departure(&machine, seen);
+            if known {
+                return Wake::Other(departure.await.is_ok());
+            }
+            let waited = tokio::time::timeout(patience, departure).await;
+            Wake::Other(waited.is_ok_and(|departed| departed.is_ok()))
+        });
+    }
+
+    pub(super) fn other_bearer(&mut self, gone: bool) {
+        if !gone {
+            tracing::error!(
+                machine = %self.settings.machine,
+                "another live machine has the same /etc/machine-id; this one stays out of the \
+                 cluster until it is gone. Give one of them a new id (systemd-machine-id-setup)"
+            );
+            self.standing.send_replace(Standing::Refused);
+        }
+        self.membership = Membership::Out;
+    }
+
+    /// Is no machine of the cluster any more, so that the engine moves its units; they are
+    /// released one by one as they stop.
+    pub(super) async fn step_down(&mut self) {
+        if let Some(life) = self.membership.life()
+            && let Err(error) = self.registry.leave(&self.settings.machine, life).await
+        {
+            tracing::warn!(error = %chain(&error), "cannot say good-bye");
+        }
+    }
+
+    /// Ends the session. Nothing runs any more.
+    pub(super) async fn end_session(&mut self) {
+        if let Some(lease) = self.membership.lease()
+            && let Err(error) = self.registry.revoke(lease).await
+        {
+            tracing::warn!(error = %chain(&error), "the session lapses by itself");
+        }
+        let path = self.settings.run_folder.join("session");
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::debug!(%error, "removing the session token");
+        }
+    }
+
+    /// This life's token, made at its first need.
+    fn token(&self) -> Result<Uuid, AgentError> {
+        let path = self.settings.run_folder.join("session");
+        read_or_make(&path).map_err(|source| AgentError::Records {
+            operation: "cannot keep the session token in",
+            path,
+            source,
+        })
+    }
+}
+
+fn read_or_make(path: &Path) -> io::Result<Uuid> {
+    match std::fs::read(path) {
+        Ok(text) => {
+            if let Ok(token) = serde_json::from_slice::<Token>(&text) {
+                return Ok(token.session);
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let token = Token {
+        session: Uuid::new_v4(),
+    };
+    durable::write(path, &serde_json::to_vec(&token)?)?;
+    Ok(token.session)
+}

@@ -1,0 +1,286 @@
+//! Make this machine match its schedule: one loop that looks at everything, decides with
+//! [`diff`](diff::diff), acts, and looks again.
+//!
+//! This room knows the registry's session operations and the [`UnitManager`]. It must not know
+//! why a unit is scheduled here, nor any other machine's schedule.
+
+mod diff;
+mod execute;
+mod heart;
+mod launches;
+mod member;
+mod observe;
+mod publish;
+mod schedule;
+mod task;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub use diff::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, diff};
+pub use member::Standing;
+pub use task::{Action, Reason, Task};
+
+use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
+use crate::fleetd::registry::{MachineRecord, Mirror, Registry, StoreError, schedule_of};
+use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
+use launches::Launches;
+use member::Membership;
+use observe::Dirty;
+use publish::Publisher;
+use schedule::MySchedule;
+
+/// How long a unit whose last step failed is left alone. systemd's or the disk's refusals rarely
+/// go away within a second, and a person who repairs them does not want to wait for a minute.
+const HOLD_BACK: Duration = Duration::from_secs(10);
+
+/// How long the units get to stop when the machine leaves: systemd's own default for one unit
+/// (`DefaultTimeoutStopSec`, 90 s), so that its verdict comes first.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(95);
+
+/// What the agent must be told.
+#[derive(Debug, Clone)]
+pub struct AgentSettings {
+    /// This machine.
+    pub machine: MachineId,
+    /// What it says of itself; `session` is filled in by the agent.
+    pub record: MachineRecord,
+    /// How long the machine counts as alive after its last heartbeat.
+    pub ttl: Duration,
+    /// Where it keeps what must survive a restart of fleetd, but no reboot.
+    pub run_folder: PathBuf,
+}
+
+/// What to do with the units when the agent ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// fleetd comes back at once: keep units and session.
+    Keep,
+    /// Stop the units and leave the cluster, so that others take over at once.
+    Leave,
+}
+
+/// Why the agent could not do a pass. It tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// systemd failed as a whole, not for one unit.
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+    /// The agent's own records could not be read or written.
+    #[error("{operation} {path}")]
+    Records {
+        /// What was tried.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Something the agent waits for, beside signals and its schedule.
+#[derive(Debug)]
+enum Wake {
+    /// Another holder let go of a unit.
+    Released(UnitName),
+    /// The other bearer of this machine's id is gone, or it was waited for long enough.
+    Other(bool),
+    /// Units that were left alone may be tried again.
+    Retry(Vec<UnitName>),
+}
+
+/// The agent of one machine.
+#[derive(Debug)]
+pub struct Agent {
+    settings: AgentSettings,
+    registry: Registry,
+    units: Arc<dyn UnitManager>,
+    launches: Launches,
+    schedule: Mirror<MySchedule>,
+    membership: Membership,
+    standing: watch::Sender<Standing>,
+    observed: Observed,
+    dirty: Dirty,
+    signals: mpsc::UnboundedReceiver<Signal>,
+    waits: JoinSet<Wake>,
+    publisher: Publisher,
+    leaving: bool,
+}
+
+impl Agent {
+    /// Looks at what is there: units that run are adopted, not started again.
+    pub async fn start(
+        settings: AgentSettings,
+        registry: Registry,
+        units: Arc<dyn UnitManager>,
+    ) -> Result<Agent, AgentError> {
+        let folder = settings.run_folder.join("launched");
+        let records = |source| AgentError::Records {
+            operation: "cannot open the launch records in",
+            path: folder.clone(),
+            source,
+        };
+        let launches = Launches::in_folder(folder.clone()).map_err(records)?;
+        let signals = units.signals().await?;
+        let mut agent = Agent {
+            schedule: registry.mirror(schedule_of(&settings.machine)),
+            membership: Membership::Out,
+            standing: watch::Sender::new(Standing::Joining),
+            observed: Observed::new(),
+            dirty: Dirty::all(),
+            signals,
+            waits: JoinSet::new(),
+            publisher: Publisher::start(
+                registry.clone(),
+                settings.machine.clone(),
+                settings.ttl / 6,
+            ),
+            leaving: false,
+            launches,
+            settings,
+            registry,
+            units,
+        };
+        agent.adopt(agent.launches.read().map_err(records)?).await?;
+        Ok(agent)
+    }
+
+    /// How this machine stands with the cluster, as it changes.
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Keeps the machine as scheduled until `stop` is told, then says farewell.
+    pub async fn run(mut self, stop: watch::Receiver<Option<Farewell>>) {
+        let mut stop = stop;
+        let mut scheduled = self.schedule.reached();
+        let mut backoff = Backoff::up_to(self.settings.ttl / 6);
+        loop {
+            let retry = match self.pass().await {
+                Ok(()) => {
+                    backoff.reset();
+                    None
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "agent: trying again");
+                    Some(Instant::now() + backoff.next())
+                }
+            };
+            tokio::select! {
+                _ = scheduled.changed() => {}
+                Some(signal) = self.signals.recv() => self.heed(signal),
+                Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
+                () = self.membership.lost() => self.membership = Membership::Out,
+                () = at(retry) => {}
+                farewell = told(&mut stop) => return self.part(farewell).await,
+            }
+        }
+    }
+
+    /// Looks, decides and acts until there is nothing more to do now.
+    async fn pass(&mut self) -> Result<(), AgentError> {
+        loop {
+            while let Ok(signal) = self.signals.try_recv() {
+                self.heed(signal);
+            }
+            self.refresh().await?;
+            while self.attend().await? {}
+            let tasks = diff(&self.desired(), &self.observed);
+            self.report();
+            if tasks.is_empty() {
+                return Ok(());
+            }
+            self.execute(tasks).await?;
+        }
+    }
+
+    /// What the schedule wants here, as far as it was planned for this life of the machine.
+    fn desired(&self) -> Desired {
+        let schedule = self.schedule.read();
+        let life = self.membership.life();
+        Desired {
+            complete: life.is_some() && schedule.planned == life,
+            units: schedule.units.clone(),
+            leaving: self.leaving,
+        }
+    }
+
+    fn woken(&mut self, wake: Wake) {
+        match wake {
+            Wake::Released(name) => {
+                if let Some(here) = self.observed.get_mut(&name) {
+                    here.hold = Hold::Free;
+                }
+            }
+            Wake::Other(gone) => self.other_bearer(gone),
+            Wake::Retry(names) => {
+                for name in names {
+                    if let Some(here) = self.observed.get_mut(&name) {
+                        here.held_back = false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends as it is told. Every wait here is bounded: the store may be away.
+    async fn part(mut self, farewell: Farewell) {
+        if farewell == Farewell::Keep {
+            tracing::info!("keeping units and session for the fleetd that follows");
+            return;
+        }
+        tracing::info!("leaving the cluster");
+        self.leaving = true;
+        self.step_down().await;
+        let emptied = tokio::time::timeout(LEAVE_TIMEOUT, self.empty()).await;
+        if emptied.is_err() {
+            tracing::error!("some units did not stop in time; keeping the session until it lapses");
+            return;
+        }
+        self.end_session().await;
+    }
+
+    /// Stops and unlinks everything.
+    async fn empty(&mut self) {
+        loop {
+            if let Err(error) = self.pass().await {
+                tracing::warn!(error = %chain(&error), "while leaving");
+            }
+            if self.observed.values().all(|here| here.status.is_none()) {
+                return;
+            }
+            tokio::select! {
+                Some(signal) = self.signals.recv() => self.heed(signal),
+                Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
+            }
+        }
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for the word to stop. A sender that is gone without a word means the daemon fell over:
+/// keep everything.
+async fn told(stop: &mut watch::Receiver<Option<Farewell>>) -> Farewell {
+    match stop.wait_for(Option::is_some).await {
+        Ok(farewell) => farewell.unwrap_or(Farewell::Keep),
+        Err(_) => Farewell::Keep,
+    }
+}

@@ -1,0 +1,168 @@
+//! Keeps what is known of this machine's units true: looks again at what signals named, and at
+//! everything when signals may have been missed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::diff::{Ask, Hold, Launched};
+use super::{Agent, AgentError};
+use crate::fleetd::systemd::{JobResult, Signal, Status};
+use crate::unitfile::UnitName;
+
+/// Above this many units it is cheaper to look at all of them at once: one call of systemd's
+/// `ListUnitsByNames` instead of one for each.
+const ONE_BY_ONE_MAX: usize = 8;
+
+/// What has to be looked at again.
+#[derive(Debug)]
+pub enum Dirty {
+    /// These units.
+    Some(BTreeSet<UnitName>),
+    /// Everything, since signals may have been missed.
+    All,
+}
+
+impl Dirty {
+    /// Everything.
+    pub fn all() -> Dirty {
+        Dirty::All
+    }
+
+    /// This unit too.
+    pub fn mark(&mut self, name: UnitName) {
+        if let Dirty::Some(names) = self {
+            names.insert(name);
+        }
+    }
+}
+
+impl Agent {
+    /// Takes note of a signal.
+    pub(super) fn heed(&mut self, signal: Signal) {
+        match signal {
+            Signal::Changed(name) => self.dirty.mark(name),
+            Signal::LookAgain => self.dirty = Dirty::All,
+            Signal::JobEnded { unit, job, result } => {
+                let here = self.observed.get_mut(&unit);
+                let launched = here.and_then(|here| here.launched.as_mut());
+                if let Some(launched) = launched.filter(|launched| launched.awaits(job)) {
+                    launched.result = Some(result);
+                    self.note_launch(&unit);
+                }
+                self.dirty.mark(unit);
+            }
+        }
+    }
+
+    /// Looks at what is dirty.
+    pub(super) async fn refresh(&mut self) -> Result<(), AgentError> {
+        match std::mem::replace(&mut self.dirty, Dirty::Some(BTreeSet::new())) {
+            Dirty::Some(names) if names.len() <= ONE_BY_ONE_MAX => {
+                for name in names {
+                    match self.units.observe_one(&name).await {
+                        Ok(status) => self.saw(&name, status.linked.is_some().then_some(status)),
+                        Err(error) => {
+                            self.dirty = Dirty::All;
+                            return Err(error.into());
+                        }
+                    }
+                }
+            }
+            all => {
+                let signals_missed = matches!(all, Dirty::All);
+                let statuses = self
+                    .units
+                    .observe()
+                    .await
+                    .inspect_err(|_| self.dirty = all)?;
+                self.saw_all(statuses);
+                if signals_missed {
+                    self.conclude_jobs();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn saw_all(&mut self, mut statuses: BTreeMap<UnitName, Status>) {
+        let known: Vec<UnitName> = self.observed.keys().cloned().collect();
+        for name in known {
+            let status = statuses.remove(&name);
+            self.saw(&name, status);
+        }
+        for (name, status) in statuses {
+            self.saw(&name, Some(status));
+        }
+    }
+
+    fn saw(&mut self, name: &UnitName, status: Option<Status>) {
+        let here = self.observed.entry(name.clone()).or_default();
+        if !status.as_ref().is_some_and(|status| status.job_pending) {
+            here.asked = None;
+        }
+        here.status = status;
+    }
+
+    /// Starts whose end was signalled while nobody listened: the state tells how they ended.
+    fn conclude_jobs(&mut self) {
+        let mut concluded = Vec::new();
+        for (name, here) in &mut self.observed {
+            let (Some(launched), Some(status)) = (&mut here.launched, &here.status) else {
+                continue;
+            };
+            if launched.result.is_none() && !status.job_pending {
+                let failed = status.state.active == "failed";
+                launched.result = Some(if failed {
+                    JobResult::Failed
+                } else {
+                    JobResult::Done
+                });
+                concluded.push(name.clone());
+            }
+        }
+        concluded.iter().for_each(|name| self.note_launch(name));
+    }
+
+    /// After a restart of fleetd: what was started stays started.
+    pub(super) async fn adopt(
+        &mut self,
+        launches: BTreeMap<UnitName, Launched>,
+    ) -> Result<(), AgentError> {
+        for (name, launched) in launches {
+            self.observed.entry(name).or_default().launched = Some(launched);
+        }
+        self.refresh().await
+    }
+
+    /// Writes down which start of a unit was carried out, or that none stands.
+    pub(super) fn note_launch(&mut self, name: &UnitName) {
+        let launched = self
+            .observed
+            .get(name)
+            .and_then(|here| here.launched.as_ref());
+        let noted = match launched {
+            Some(launched) => self.launches.record(name, launched),
+            None => self.launches.forget(name),
+        };
+        if let Err(error) = noted {
+            tracing::error!(unit = %name, %error, "cannot write down the last start");
+        }
+    }
+
+    /// Drops what is known of units that are neither here nor wanted.
+    pub(super) fn forget_the_gone(&mut self) {
+        let schedule = self.schedule.read();
+        self.observed.retain(|name, here| {
+            here.status.is_some() || here.hold == Hold::Ours || schedule.units.contains_key(name)
+        });
+    }
+
+    /// Notes what systemd was just asked; its job is pending until it says otherwise.
+    pub(super) fn asked(&mut self, name: &UnitName, ask: Ask) {
+        if let Some(here) = self.observed.get_mut(name) {
+            here.asked = Some(ask);
+            if let Some(status) = &mut here.status {
+                status.job_pending = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Reports what systemd says of this machine's units: only what changed, in batches, in a task of
+//! its own so that the agent never waits for the store to hear of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::Agent;
+use super::diff::Here;
+use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
+use crate::fleetd::registry::{LeaseId, Registry, StateRecord, StoreError};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
+
+/// Compares what is with what was reported, and reports the difference.
+#[derive(Debug)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The session reports hang on; none while the machine is not of the cluster.
+    lease: Option<LeaseId>,
+    /// What is true.
+    current: BTreeMap<UnitName, StateRecord>,
+    /// What the store was told, under this lease.
+    reported: BTreeMap<UnitName, StateRecord>,
+}
+
+/// A change to report; `None`: the unit is gone.
+type Report = (UnitName, Option<StateRecord>);
+
+impl Publisher {
+    /// Reports for `machine`, trying again at most `retry_max` apart.
+    pub fn start(registry: Registry, machine: MachineId, retry_max: Duration) -> Publisher {
+        let shared = Arc::<Shared>::default();
+        let task = tokio::spawn(publish(Arc::clone(&shared), registry, machine, retry_max));
+        Publisher { shared, task }
+    }
+
+    /// What is true now. Under a new lease everything is reported anew.
+    pub fn update(&self, lease: Option<LeaseId>, current: BTreeMap<UnitName, StateRecord>) {
+        let mut state = self.shared.lock();
+        if state.lease != lease {
+            state.lease = lease;
+            state.reported.clear();
+        }
+        let news = current != state.reported;
+        state.current = current;
+        if news {
+            self.shared.wake.notify_one();
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn reports(&self) -> Vec<Report> {
+        let changed = self
+            .current
+            .iter()
+            .filter(|(name, is)| self.reported.get(*name) != Some(is));
+        let gone = self
+            .reported
+            .keys()
+            .filter(|name| !self.current.contains_key(*name));
+        let changed = changed.map(|(name, is)| (name.clone(), Some(is.clone())));
+        changed
+            .chain(gone.map(|name| (name.clone(), None)))
+            .collect()
+    }
+
+    fn note(&mut self, reports: Vec<Report>) {
+        for (name, record) in reports {
+            match record {
+                Some(record) => drop(self.reported.insert(name, record)),
+                None => drop(self.reported.remove(&name)),
+            }
+        }
+    }
+}
+
+async fn publish(shared: Arc<Shared>, registry: Registry, machine: MachineId, retry_max: Duration) {
+    let mut backoff = Backoff::up_to(retry_max);
+    loop {
+        let (lease, reports) = {
+            let state = shared.lock();
+            (state.lease, state.reports())
+        };
+        let Some(lease) = lease.filter(|_| !reports.is_empty()) else {
+            shared.wake.notified().await;
+            continue;
+        };
+        match registry.publish(&machine, lease, &reports).await {
+            Ok(()) => {
+                backoff.reset();
+                let mut state = shared.lock();
+                if state.lease == Some(lease) {
+                    state.note(reports);
+                }
+            }
+            // The agent will notice too, and come back with another lease.
+            Err(StoreError::LeaseGone { .. }) => shared.wake.notified().await,
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "reporting states");
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+impl Agent {
+    /// Hands the publisher what is true now.
+    pub(super) fn report(&self) {
+        let lease = self.membership.life().and(self.membership.lease());
+        let records = self
+            .observed
+            .iter()
+            .filter_map(|(name, here)| Some((name.clone(), record(here)?)));
+        self.publisher.update(lease, records.collect());
+    }
+}
+
+/// What the store shall say of a unit: nothing, unless its file is linked.
+fn record(here: &Here) -> Option<StateRecord> {
+    let status = here.status.as_ref()?;
+    let launched = here.launched.as_ref();
+    Some(StateRecord {
+        hash: status.linked?,
+        load: status.state.load.clone(),
+        active: status.state.active.clone(),
+        sub: status.state.sub.clone(),
+        launch: launched.map(|launched| launched.launch),
+        job: launched
+            .and_then(|launched| launched.result)
+            .map(|result| result.to_string()),
+        result: status.result.clone(),
+        exit_status: status.exit_status,
+        message: launched.and_then(|launched| launched.message.clone()),
+    })
+}

@@ -1,0 +1,120 @@
+//! Errors as answers.
+
+use axum::Json;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::api::{ErrorBody, ErrorDetail, STORE_AWAY};
+use crate::fleetd::chain::chain;
+use crate::fleetd::registry::{PutError, StoreError};
+use crate::unitfile::UnitName;
+
+/// An answer that is an error: a status, and words for the person who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    status: StatusCode,
+    message: String,
+}
+
+impl ApiError {
+    /// 400.
+    pub fn bad_request(message: impl Into<String>) -> ApiError {
+        ApiError {
+            status: StatusCode::BAD_REQUEST,
+            message: message.into(),
+        }
+    }
+
+    /// 404.
+    pub fn not_found(message: impl Into<String>) -> ApiError {
+        ApiError {
+            status: StatusCode::NOT_FOUND,
+            message: message.into(),
+        }
+    }
+
+    /// 404 for a unit.
+    pub fn no_such_unit(name: &UnitName) -> ApiError {
+        ApiError::not_found(format!("unit {name} does not exist"))
+    }
+
+    /// 405.
+    pub fn wrong_method(method: &Method, path: &str) -> ApiError {
+        let message = format!("{path} does not know {method}");
+        ApiError {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            message,
+        }
+    }
+
+    /// 413.
+    pub fn too_large(limit: usize) -> ApiError {
+        let message = format!("the body is larger than {limit} bytes");
+        ApiError {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            message,
+        }
+    }
+
+    /// 415.
+    pub fn not_json() -> ApiError {
+        let message = "send the body as Content-Type: application/json".to_owned();
+        ApiError {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            message,
+        }
+    }
+
+    /// 503, with the sentence that fleet's users know.
+    pub fn away() -> ApiError {
+        ApiError {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            message: STORE_AWAY.to_owned(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        match error {
+            StoreError::Unavailable { .. } | StoreError::Compacted { .. } => {
+                tracing::debug!(error = %chain(&error), "answering that the store is away");
+                ApiError::away()
+            }
+            StoreError::LeaseGone { .. } | StoreError::Refused { .. } => {
+                let message = chain(&error).to_string();
+                ApiError {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    message,
+                }
+            }
+        }
+    }
+}
+
+impl From<PutError> for ApiError {
+    fn from(error: PutError) -> ApiError {
+        match error {
+            PutError::Store(error) => error.into(),
+            PutError::NoFile(_) | PutError::NoDesiredState(_) | PutError::Contended(_) => {
+                ApiError {
+                    status: StatusCode::CONFLICT,
+                    message: error.to_string(),
+                }
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let code = self.status.as_u16();
+        let body = ErrorBody {
+            error: ErrorDetail {
+                code,
+                message: self.message,
+            },
+        };
+        (self.status, Json(body)).into_response()
+    }
+}

@@ -1,0 +1,108 @@
+//! The HTTP API, version 1: what clients may ask of the cluster, answered by any machine of it.
+//!
+//! This room knows the wire's documents and the registry. It must not decide where units run
+//! (for `why` it asks the engine's pure function), nor touch systemd.
+
+mod answer;
+mod body;
+mod discovery;
+mod entity;
+mod events;
+mod machines;
+mod page;
+mod states;
+mod units;
+mod why;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Uri;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{BASE, OLD_BASE};
+use crate::fleetd::agent::Standing;
+use crate::fleetd::registry::{Cluster, Mirror, Registry};
+use answer::ApiError;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api {
+    registry: Registry,
+    standing: watch::Receiver<Standing>,
+    token_limit: usize,
+    stop: CancellationToken,
+}
+
+impl Api {
+    /// Over a registry. `token_limit` bounds the entries of a page; at `stop` event streams end.
+    pub fn new(
+        registry: Registry,
+        standing: watch::Receiver<Standing>,
+        token_limit: usize,
+        stop: CancellationToken,
+    ) -> Api {
+        Api {
+            registry,
+            standing,
+            token_limit,
+            stop,
+        }
+    }
+
+    /// Every route of version 1, also under its old alias.
+    pub fn router(self) -> Router {
+        let v1 = Router::new()
+            .route("/units", get(units::list))
+            .route(
+                "/units/{name}",
+                get(units::get).put(units::put).delete(units::destroy),
+            )
+            .route("/units/{name}/why", get(why::get))
+            .route("/state", get(states::list))
+            .route("/state/{name}", get(states::get))
+            .route("/machines", get(machines::list).patch(machines::patch))
+            .route("/events", get(events::stream))
+            .layer(from_fn_with_state(self.clone(), admit))
+            .route("/discovery", get(discovery::get));
+        Router::new()
+            .nest(BASE, v1.clone())
+            .nest(OLD_BASE, v1)
+            .fallback(no_such_path)
+            .method_not_allowed_fallback(wrong_method)
+            .with_state(self)
+    }
+
+    /// The cluster as it stands now: everything that was acknowledged before is in it.
+    async fn now(&self) -> Result<Arc<Mirror<Cluster>>, ApiError> {
+        let revision = self.registry.revision().await?;
+        let mirror = self.registry.cluster();
+        mirror.reach(revision).await?;
+        Ok(mirror)
+    }
+}
+
+/// A machine that the cluster refused answers nothing, as if the store were away.
+async fn admit(
+    axum::extract::State(api): axum::extract::State<Api>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if *api.standing.borrow() == Standing::Refused {
+        return ApiError::away().into_response();
+    }
+    next.run(request).await
+}
+
+async fn no_such_path(uri: Uri) -> ApiError {
+    ApiError::not_found(format!("there is no {}", uri.path()))
+}
+
+async fn wrong_method(request: Request) -> ApiError {
+    ApiError::wrong_method(request.method(), request.uri().path())
+}

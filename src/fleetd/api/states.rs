@@ -1,0 +1,73 @@
+//! `/state`: what every machine's systemd says.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+
+use super::answer::ApiError;
+use super::units::unit_name;
+use super::{Api, entity, page};
+use crate::api::{self, StatePage};
+
+/// The query of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListQuery {
+    next_page_token: Option<String>,
+    #[serde(rename = "machineID")]
+    machine_id: Option<String>,
+    unit_name: Option<String>,
+}
+
+/// `GET /state`.
+pub async fn list(
+    State(api): State<Api>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<StatePage>, ApiError> {
+    let start = page::start(query.next_page_token.as_deref())?;
+    let mirror = api.now().await?;
+    let cluster = mirror.read();
+    let all = cluster
+        .states
+        .iter()
+        .flat_map(|(name, on)| on.iter().map(move |(id, s)| (name, id, s)));
+    let asked_for = all.filter(|(name, machine, _)| {
+        query
+            .machine_id
+            .as_deref()
+            .is_none_or(|wanted| machine.as_str() == wanted)
+            && query
+                .unit_name
+                .as_deref()
+                .is_none_or(|wanted| name.as_str() == wanted)
+    });
+    // A space sorts before every character of a name, so keys sort as (name, machine) does.
+    let key = |(name, machine, _): &(_, _, _)| format!("{name} {machine}");
+    let page = page::page(asked_for, start.as_deref(), api.token_limit, key);
+    let states = page
+        .entries
+        .into_iter()
+        .map(|(name, id, s)| entity::state(name, id, s))
+        .collect();
+    Ok(Json(StatePage {
+        states,
+        next_page_token: page.next,
+    }))
+}
+
+/// `GET /state/NAME`: of the machine the unit is scheduled to, else of the first that has it.
+pub async fn get(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<api::State>, ApiError> {
+    let name = unit_name(&name)?;
+    let mirror = api.now().await?;
+    let cluster = mirror.read();
+    let states = cluster.states.get(&name);
+    let scheduled = cluster.machines_of(&name).next().map(|(id, _)| id);
+    let on_schedule = scheduled.and_then(|id| states?.get_key_value(id));
+    let found = on_schedule.or_else(|| states?.iter().next());
+    let (machine, record) = found
+        .ok_or_else(|| ApiError::not_found(format!("no machine reports a state of unit {name}")))?;
+    Ok(Json(entity::state(&name, machine, record)))
+}

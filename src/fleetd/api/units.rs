@@ -1,0 +1,131 @@
+//! `/units`: list, get, put, destroy.
+
+use axum::Json;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::{AppendHeaders, IntoResponse};
+use serde::Deserialize;
+
+use super::answer::ApiError;
+use super::entity::{self, File};
+use super::{Api, body, page};
+use crate::api::{REVISION_HEADER, Unit, UnitPage};
+use crate::fleetd::registry::{Put, Revision};
+use crate::model::{TargetState, validate};
+use crate::unitfile::{UnitFile, UnitName};
+
+/// The query of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListQuery {
+    next_page_token: Option<String>,
+}
+
+/// `GET /units`.
+pub async fn list(
+    State(api): State<Api>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<UnitPage>, ApiError> {
+    let start = page::start(query.next_page_token.as_deref())?;
+    let mirror = api.now().await?;
+    let cluster = mirror.read();
+    let names = cluster.units.iter();
+    let page = page::page(names, start.as_deref(), api.token_limit, |(name, _)| {
+        name.to_string()
+    });
+    let unit = |(name, stored)| entity::unit(&cluster, name, stored, File::With);
+    let units = page.entries.into_iter().map(unit).collect();
+    Ok(Json(UnitPage {
+        units,
+        next_page_token: page.next,
+    }))
+}
+
+/// `GET /units/NAME`.
+pub async fn get(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Unit>, ApiError> {
+    let name = unit_name(&name)?;
+    let mirror = api.now().await?;
+    let cluster = mirror.read();
+    let stored = cluster
+        .units
+        .get(&name)
+        .ok_or_else(|| ApiError::no_such_unit(&name))?;
+    Ok(Json(entity::unit(&cluster, &name, stored, File::With)))
+}
+
+/// `PUT /units/NAME`: create, replace, or change what is wanted.
+pub async fn put(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = unit_name(&name)?;
+    let sent: Unit = body::json(request).await?;
+    let put = checked(&name, sent)?;
+    let outcome = api.registry.put_unit(&name, &put).await?;
+    let status = if outcome.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::NO_CONTENT
+    };
+    Ok((status, at(outcome.revision)))
+}
+
+/// `DELETE /units/NAME`.
+pub async fn destroy(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = unit_name(&name)?;
+    let revision = api.registry.destroy_unit(&name).await?;
+    let revision = revision.ok_or_else(|| ApiError::no_such_unit(&name))?;
+    Ok((StatusCode::NO_CONTENT, at(revision)))
+}
+
+fn at(revision: Revision) -> AppendHeaders<[(&'static str, String); 1]> {
+    AppendHeaders([(REVISION_HEADER, revision.to_string())])
+}
+
+/// A unit's name from a path.
+pub fn unit_name(name: &str) -> Result<UnitName, ApiError> {
+    UnitName::parse(name).map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+/// What a body asks for, if it may be asked.
+fn checked(name: &UnitName, sent: Unit) -> Result<Put, ApiError> {
+    if let Some(other) = sent.name.as_ref().filter(|other| *other != name) {
+        let message = format!("the body names unit {other}, the path {name}");
+        return Err(ApiError::bad_request(message));
+    }
+    let desired = sent.desired_state;
+    if name.is_template() && desired.is_some_and(|desired| desired > TargetState::Inactive) {
+        return Err(ApiError::bad_request(format!(
+            "{name} is a template and runs nowhere itself; start an instance of it"
+        )));
+    }
+    let file = sent_file(sent)?;
+    if let Some(file) = &file {
+        validate(name, file).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    }
+    Ok(Put { file, desired })
+}
+
+/// The file in a body: its contents, or written from its options.
+fn sent_file(sent: Unit) -> Result<Option<UnitFile>, ApiError> {
+    let bad = |error: &dyn std::fmt::Display| ApiError::bad_request(error.to_string());
+    let Some(contents) = sent.contents else {
+        if sent.options.is_empty() {
+            return Ok(None);
+        }
+        return UnitFile::from_options(sent.options)
+            .map(Some)
+            .map_err(|error| bad(&error));
+    };
+    let file = UnitFile::parse(&contents).map_err(|error| bad(&error))?;
+    if !sent.options.is_empty() && sent.options != file.options() {
+        return Err(ApiError::bad_request(
+            "options and contents are not the same unit file",
+        ));
+    }
+    Ok(Some(file))
+}

@@ -1,0 +1,111 @@
+//! `/units/NAME/why`: where a unit is, or why it is nowhere, by the same function that decides it.
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use super::Api;
+use super::answer::ApiError;
+use super::units::unit_name;
+use crate::api::{Refusal, Why, WhyStatus};
+use crate::fleetd::engine::{Change, Plan, schedule};
+use crate::fleetd::registry::Cluster;
+use crate::model::{MachineId, TargetState};
+use crate::unitfile::UnitName;
+
+/// `GET /units/NAME/why`.
+pub async fn get(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Why>, ApiError> {
+    let name = unit_name(&name)?;
+    let mirror = api.now().await?;
+    let cluster = mirror.read();
+    let why = explain(&cluster, &name).ok_or_else(|| ApiError::no_such_unit(&name))?;
+    Ok(Json(why))
+}
+
+/// How a unit stands with the scheduler; `None` when there is no such unit. Pure.
+fn explain(cluster: &Cluster, name: &UnitName) -> Option<Why> {
+    let unit = cluster.units.get(name)?;
+    let machines: Vec<MachineId> = cluster
+        .machines_of(name)
+        .map(|(id, _)| id.clone())
+        .collect();
+    let plan = schedule(cluster);
+    let refused = plan
+        .refused
+        .get(name)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let (status, reason) = if name.is_template() {
+        let reason = "a template runs nowhere itself, only its instances do".to_owned();
+        (WhyStatus::Inactive, reason)
+    } else if unit.desired == TargetState::Inactive {
+        (
+            WhyStatus::Inactive,
+            "nobody asked for it to be loaded or started".to_owned(),
+        )
+    } else if !machines.is_empty() {
+        (
+            WhyStatus::Placed,
+            placed(cluster, name, &machines, unit.requirements.global),
+        )
+    } else {
+        (WhyStatus::Pending, pending(cluster, name, &plan))
+    };
+    let refusals = refused.iter().map(|(id, refusal)| Refusal {
+        machine_id: id.clone(),
+        primary_ip: cluster
+            .machines
+            .get(id)
+            .map(|m| m.record.ip.clone())
+            .unwrap_or_default(),
+        reason: refusal.to_string(),
+    });
+    Some(Why {
+        name: name.clone(),
+        status,
+        reason,
+        machine_ids: machines,
+        refusals: refusals.collect(),
+    })
+}
+
+fn placed(cluster: &Cluster, name: &UnitName, machines: &[MachineId], global: bool) -> String {
+    if global {
+        return format!(
+            "global: on {} of {} machines",
+            machines.len(),
+            cluster.machines.len()
+        );
+    }
+    let here = machines[0].short();
+    match cluster.holders.get(name) {
+        Some(holder) if *holder != machines[0] => {
+            format!(
+                "scheduled to {here}; waits for {} to stop it and let go",
+                holder.short()
+            )
+        }
+        _ => format!("scheduled to {here}"),
+    }
+}
+
+fn pending(cluster: &Cluster, name: &UnitName, plan: &Plan) -> String {
+    if cluster.machines.is_empty() {
+        return "there are no machines in the cluster".to_owned();
+    }
+    let about_to = plan
+        .decisions
+        .iter()
+        .find_map(|decision| match &decision.change {
+            Change::Assign { unit, reason, .. } if unit == name => {
+                Some((&decision.machine, reason))
+            }
+            _ => None,
+        });
+    match (about_to, &cluster.leader) {
+        (Some(_), None) => "no engine leads the cluster at the moment".to_owned(),
+        (Some((machine, reason)), Some(_)) => {
+            format!("about to be scheduled to {}: {reason}", machine.short())
+        }
+        (None, _) => format!("none of {} machines takes it", cluster.machines.len()),
+    }
+}

@@ -1,0 +1,71 @@
+//! fleetd's command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Run units on this machine and help to run the cluster
+#[derive(Debug, Parser)]
+#[command(name = "fleetd", version, disable_help_subcommand = true)]
+pub struct Args {
+    /// Read the configuration from FILE
+    ///
+    /// Without this option /etc/fleet/fleet.conf is read, if it is there. Every option can also be
+    /// given as FLEET_NAME in the environment, which wins.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Run this machine alone, without etcd
+    ///
+    /// The cluster's memory is a file in /var/lib/fleet. Unless systemd passes sockets or --listen
+    /// is given, the API is on /run/fleet.sock.
+    #[arg(long)]
+    pub standalone: bool,
+
+    /// Serve the API on ADDRESS instead of the sockets that systemd passes
+    ///
+    /// A path is a unix socket, HOST:PORT is TCP. May be repeated. The API lets everyone who
+    /// reaches it start anything as root: think twice before using TCP.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<String>,
+}
+
+/// The original took long options with one dash, as Go programs do.
+pub fn two_dashes(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    args.map(|arg| match arg.to_str() {
+        Some(text) if text.len() > 2 && text.starts_with('-') && !text.starts_with("--") => {
+            format!("-{text}").into()
+        }
+        _ => arg,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Args {
+        let args = args.iter().map(OsString::from);
+        Args::try_parse_from(two_dashes(args)).unwrap()
+    }
+
+    #[test]
+    fn long_options_may_have_one_dash() {
+        for dashes in ["-", "--"] {
+            let args = parsed(&[
+                "fleetd",
+                &format!("{dashes}config"),
+                "/x",
+                &format!("{dashes}standalone"),
+            ]);
+            assert_eq!((args.config, args.standalone), (Some("/x".into()), true));
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+}

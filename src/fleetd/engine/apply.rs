@@ -1,0 +1,122 @@
+//! Writes a plan: each decision a transaction of its own, so that one that has become stale does
+//! not fail the rest, and all of them under the leader's key, so that a leader that was paused
+//! writes nothing.
+
+use super::plan::{Change, Decision};
+use crate::fleetd::registry::{
+    Cluster, Compare, Key, Leadership, Op, OpResult, Registry, Revision, StoreError, Txn, encode,
+};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
+
+/// Decisions in one request. etcd takes 128 operations at each depth of a transaction, less those
+/// of the level above (its `checkTxnRequest`); a decision needs two conditions and one operation.
+const BATCH: usize = 100;
+
+/// What became of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// Written, but for decisions that were stale; the next pass must have seen this revision.
+    UpTo(Revision),
+    /// This machine no longer leads; the rest was not written.
+    NotLeading,
+}
+
+/// Writes the decisions in order, and logs those that took effect.
+pub async fn apply(
+    registry: &Registry,
+    leadership: &Leadership,
+    decisions: &[(Decision, Guarded)],
+) -> Result<Applied, StoreError> {
+    let mut reached = leadership.term;
+    for batch in decisions.chunks(BATCH) {
+        let steps = batch
+            .iter()
+            .map(|(_, guarded)| Op::Nested(guarded.0.clone()))
+            .collect();
+        let Some(committed) = registry.commit_as_leader(leadership, steps).await? else {
+            return Ok(Applied::NotLeading);
+        };
+        reached = committed.revision;
+        for ((decision, _), result) in batch.iter().zip(&committed.results) {
+            match result {
+                OpResult::Nested(done) if done.succeeded => tracing::info!("{decision}"),
+                _ => tracing::debug!("stale: {decision}"),
+            }
+        }
+    }
+    Ok(Applied::UpTo(reached))
+}
+
+/// A decision as a transaction, guarded by what it was decided on.
+#[derive(Debug, Clone)]
+pub struct Guarded(Txn);
+
+/// Binds a decision to the state of the cluster it was made on.
+pub fn guard(decision: &Decision, cluster: &Cluster) -> Guarded {
+    let machine = &decision.machine;
+    let (when, step) = match &decision.change {
+        Change::Unassign { unit, .. } => {
+            let when = vec![unit_unchanged(cluster, unit)];
+            (
+                when,
+                Op::Delete(Key::Schedule(machine.clone(), unit.clone()).to_string()),
+            )
+        }
+        Change::Update { unit, to, .. } | Change::Assign { unit, to, .. } => {
+            let key = Key::Schedule(machine.clone(), unit.clone()).to_string();
+            let when = vec![
+                unit_unchanged(cluster, unit),
+                machine_lives(cluster, machine),
+            ];
+            (
+                when,
+                Op::Put {
+                    key,
+                    value: encode(to),
+                    lease: None,
+                },
+            )
+        }
+        Change::Complete { life } => {
+            let key = Key::Planned(machine.clone()).to_string();
+            let when = vec![machine_lives(cluster, machine)];
+            (
+                when,
+                Op::Put {
+                    key,
+                    value: encode(&life.0),
+                    lease: None,
+                },
+            )
+        }
+        Change::Forget => {
+            let gone = Compare::Absent(Key::Machine(machine.clone()).to_string());
+            (
+                vec![gone],
+                Op::Delete(Key::Planned(machine.clone()).to_string()),
+            )
+        }
+    };
+    Guarded(Txn {
+        when,
+        then: vec![step],
+        otherwise: Vec::new(),
+    })
+}
+
+fn unit_unchanged(cluster: &Cluster, name: &UnitName) -> Compare {
+    let key = Key::Unit(name.clone()).to_string();
+    match cluster.units.get(name) {
+        Some(unit) => Compare::Modified(key, unit.modified),
+        None => Compare::Absent(key),
+    }
+}
+
+fn machine_lives(cluster: &Cluster, id: &MachineId) -> Compare {
+    let key = Key::Machine(id.clone()).to_string();
+    match cluster.machines.get(id) {
+        Some(machine) => Compare::Created(key, machine.created),
+        None => Compare::Absent(key),
+    }
+}

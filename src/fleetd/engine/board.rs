@@ -1,0 +1,124 @@
+//! The board on which the scheduler moves units about: every live machine and what it would have.
+//! It keeps the books; it decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::order::{self, Replacements};
+use crate::fleetd::registry::{Cluster, StoredUnit};
+use crate::model::{MachineId, Requirements};
+use crate::unitfile::UnitName;
+
+/// Every live machine, what is on it, and where each unit is.
+#[derive(Debug)]
+pub struct Board<'a> {
+    /// What it was made from.
+    pub cluster: &'a Cluster,
+    /// The machines.
+    pub spots: BTreeMap<&'a MachineId, Spot<'a>>,
+    /// Units whose `MachineOf=` leads back to themselves.
+    pub circles: BTreeSet<&'a UnitName>,
+    replacements: Replacements<'a>,
+    /// Machines by number of units, then by id: the first that takes a unit is the one to choose.
+    by_load: BTreeSet<(usize, &'a MachineId)>,
+    /// Where each unit is; several machines for a global one.
+    whereabouts: BTreeMap<&'a UnitName, BTreeSet<&'a MachineId>>,
+}
+
+/// One machine on the board.
+#[derive(Debug)]
+pub struct Spot<'a> {
+    /// Its id.
+    pub id: &'a MachineId,
+    /// Its metadata, as set through the API where that was done.
+    pub metadata: BTreeMap<String, String>,
+    /// What is on it.
+    pub units: BTreeMap<&'a UnitName, &'a Requirements>,
+    /// Those of its units that declare conflicts.
+    pub quarrelsome: BTreeMap<&'a UnitName, &'a Requirements>,
+}
+
+impl<'a> Board<'a> {
+    /// All live machines, empty.
+    pub fn of(cluster: &'a Cluster) -> Board<'a> {
+        let spot = |id: &'a MachineId| Spot {
+            id,
+            metadata: cluster.metadata_of(id),
+            units: BTreeMap::new(),
+            quarrelsome: BTreeMap::new(),
+        };
+        Board {
+            cluster,
+            spots: cluster.machines.keys().map(|id| (id, spot(id))).collect(),
+            circles: order::circles(cluster),
+            replacements: order::replacements(cluster),
+            by_load: cluster.machines.keys().map(|id| (0, id)).collect(),
+            whereabouts: BTreeMap::new(),
+        }
+    }
+
+    /// Puts a unit on a live machine.
+    pub fn put(&mut self, name: &'a UnitName, unit: &'a StoredUnit, machine: &'a MachineId) {
+        let Some(spot) = self.spots.get_mut(machine) else {
+            return;
+        };
+        let load = spot.units.len();
+        spot.units.insert(name, &unit.requirements);
+        if !unit.requirements.conflicts.is_empty() {
+            spot.quarrelsome.insert(name, &unit.requirements);
+        }
+        let now = spot.units.len();
+        self.reweigh(machine, load, now);
+        self.whereabouts.entry(name).or_default().insert(machine);
+    }
+
+    /// Takes a unit off a machine.
+    pub fn take(&mut self, name: &UnitName, machine: &'a MachineId) {
+        let Some(spot) = self.spots.get_mut(machine) else {
+            return;
+        };
+        let load = spot.units.len();
+        spot.units.remove(name);
+        spot.quarrelsome.remove(name);
+        let now = spot.units.len();
+        self.reweigh(machine, load, now);
+        if let Some(machines) = self.whereabouts.get_mut(name) {
+            machines.remove(machine);
+        }
+    }
+
+    /// Whether a unit is on some machine.
+    pub fn is_placed(&self, name: &UnitName) -> bool {
+        self.machines_of(name).next().is_some()
+    }
+
+    /// The machines a unit is on.
+    pub fn machines_of(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = &'a MachineId> + use<'_, 'a> {
+        self.whereabouts.get(name).into_iter().flatten().copied()
+    }
+
+    /// All machines, those with the fewest units first.
+    pub fn by_load(&self) -> impl Iterator<Item = &Spot<'a>> {
+        self.by_load.iter().filter_map(|(_, id)| self.spots.get(id))
+    }
+
+    /// The units whose place this unit shall take.
+    pub fn replaced_by(&self, name: &UnitName) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
+        self.replacements.replaced_by(name)
+    }
+
+    /// The units that shall take this unit's place.
+    pub fn replacers_of(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
+        self.replacements.replacers_of(name)
+    }
+
+    fn reweigh(&mut self, machine: &'a MachineId, before: usize, now: usize) {
+        self.by_load.remove(&(before, machine));
+        self.by_load.insert((now, machine));
+    }
+}

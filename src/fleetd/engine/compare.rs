@@ -1,0 +1,151 @@
+//! From where everything would be to what must be written: the finished board against the
+//! schedule as it is stored. Pure.
+
+use std::collections::BTreeSet;
+
+use super::plan::{Change, Decision, Plan, UnassignReason, UpdateReason};
+use super::schedule::Pass;
+use crate::fleetd::registry::{Assignment, Cluster, Schedule, StoredMachine, StoredUnit};
+use crate::model::{MachineId, TargetState};
+use crate::unitfile::UnitName;
+
+/// The decisions that turn the stored schedule into the board: removals, changes, additions.
+pub fn plan(pass: Pass<'_>) -> Plan {
+    let cluster = pass.board.cluster;
+    let mut decisions = Vec::new();
+    for (machine, schedule) in &cluster.schedule {
+        let kept = |name: &UnitName| {
+            pass.board
+                .spots
+                .get(machine)
+                .is_some_and(|spot| spot.units.contains_key(name))
+        };
+        for unit in schedule.units.keys().filter(|name| !kept(name)) {
+            let reason = drop_reason(&pass, machine, unit);
+            decide(
+                &mut decisions,
+                machine,
+                Change::Unassign {
+                    unit: unit.clone(),
+                    reason,
+                },
+            );
+        }
+        if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
+            decide(&mut decisions, machine, Change::Forget);
+        }
+    }
+    for (machine, spot) in &pass.board.spots {
+        updates(&mut decisions, cluster, machine, spot.units.keys());
+    }
+    for ((machine, name), reason) in &pass.assigned {
+        if let Some(unit) = cluster.units.get(*name) {
+            let (unit, to) = ((*name).clone(), assignment(unit));
+            let change = Change::Assign {
+                unit,
+                to,
+                reason: reason.clone(),
+            };
+            decide(&mut decisions, machine, change);
+        }
+    }
+    complete(&mut decisions, &pass);
+    Plan {
+        decisions,
+        refused: pass.refused,
+    }
+}
+
+fn decide(decisions: &mut Vec<Decision>, machine: &MachineId, change: Change) {
+    decisions.push(Decision {
+        machine: machine.clone(),
+        change,
+    });
+}
+
+/// What the schedule shall say of a unit.
+fn assignment(unit: &StoredUnit) -> Assignment {
+    Assignment {
+        hash: unit.hash,
+        desired: unit.desired,
+        launch: unit.launch,
+        global: unit.requirements.global,
+    }
+}
+
+fn drop_reason(pass: &Pass<'_>, machine: &MachineId, unit: &UnitName) -> UnassignReason {
+    let cluster = pass.board.cluster;
+    match cluster.units.get(unit) {
+        None => UnassignReason::Destroyed,
+        Some(stored) if stored.desired == TargetState::Inactive => UnassignReason::Unloaded,
+        Some(_) => match pass.dropped.get(&(machine, unit)) {
+            Some(reason) => reason.clone(),
+            None => UnassignReason::MachineGone,
+        },
+    }
+}
+
+fn updates<'a>(
+    decisions: &mut Vec<Decision>,
+    cluster: &Cluster,
+    machine: &MachineId,
+    units: impl Iterator<Item = &'a &'a UnitName>,
+) {
+    let Some(schedule) = cluster.schedule.get(machine) else {
+        return;
+    };
+    for name in units {
+        let (Some(stored), Some(was)) = (cluster.units.get(*name), schedule.units.get(*name))
+        else {
+            continue;
+        };
+        let to = assignment(stored);
+        let reason = if to.hash != was.hash {
+            UpdateReason::File
+        } else if to.desired != was.desired {
+            UpdateReason::Desired(to.desired)
+        } else if to.launch != was.launch {
+            UpdateReason::Launch
+        } else if to.global != was.global {
+            UpdateReason::File
+        } else {
+            continue;
+        };
+        decide(
+            decisions,
+            machine,
+            Change::Update {
+                unit: (*name).clone(),
+                to,
+                reason,
+            },
+        );
+    }
+}
+
+/// Tells machines that newly joined that their schedule is complete, once it names everything
+/// they hold: until then they must not take absence for "stop".
+fn complete(decisions: &mut Vec<Decision>, pass: &Pass<'_>) {
+    let cluster = pass.board.cluster;
+    let running = cluster.holders.iter();
+    let unsettled: BTreeSet<&MachineId> = running
+        .filter(|(name, machine)| pass.assigned.contains_key(&(*machine, *name)))
+        .map(|(_, machine)| machine)
+        .collect();
+    let newcomers = cluster.machines.iter().filter(|(id, machine)| {
+        !is_complete(cluster.schedule.get(*id), machine) && !unsettled.contains(id)
+    });
+    for (id, machine) in newcomers {
+        decide(
+            decisions,
+            id,
+            Change::Complete {
+                life: machine.created,
+            },
+        );
+    }
+}
+
+fn is_complete(schedule: Option<&Schedule>, machine: &StoredMachine) -> bool {
+    schedule.and_then(|schedule| schedule.planned) == Some(machine.created)
+}

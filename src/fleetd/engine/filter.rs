@@ -1,0 +1,177 @@
+//! May this unit be on that machine? One check for each requirement; each refusal explains itself.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::board::{Board, Spot};
+use crate::model::{Glob, MachineId, Requirements};
+use crate::unitfile::UnitName;
+
+/// Why a machine does not take a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// `MachineID=` names another machine.
+    OtherMachine(MachineId),
+    /// The machine lacks a piece of metadata, or has another value.
+    Metadata {
+        /// The key.
+        key: String,
+        /// The values that would do.
+        wanted: BTreeSet<String>,
+        /// What the machine has.
+        found: Option<String>,
+    },
+    /// `MachineOf=` names a unit that is not in the cluster.
+    TargetUnknown(UnitName),
+    /// `MachineOf=` names a unit that is on no machine.
+    TargetNowhere(UnitName),
+    /// `MachineOf=` names a unit that is on another machine.
+    TargetElsewhere(UnitName),
+    /// `MachineOf=` leads back to the unit itself.
+    Circle(UnitName),
+    /// One of the two declares a conflict with the other.
+    Conflict {
+        /// The unit that is there.
+        with: UnitName,
+        /// Whether it is the one that declares the conflict.
+        declared_there: bool,
+    },
+    /// A unit that replaces this one is there.
+    Replaced(UnitName),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::OtherMachine(id) => write!(f, "MachineID wants {id}"),
+            Refusal::Metadata { key, wanted, found } => {
+                let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+                write!(f, "MachineMetadata wants {key}={}", wanted.join(" or "))?;
+                match found {
+                    Some(value) => write!(f, ", the machine has {key}={value}"),
+                    None => write!(f, ", the machine has no {key}"),
+                }
+            }
+            Refusal::TargetUnknown(target) => {
+                write!(f, "MachineOf wants {target}, which is not in the cluster")
+            }
+            Refusal::TargetNowhere(target) => {
+                write!(f, "MachineOf wants {target}, which is on no machine")
+            }
+            Refusal::TargetElsewhere(target) => {
+                write!(f, "MachineOf wants {target}, which is on another machine")
+            }
+            Refusal::Circle(target) => {
+                write!(
+                    f,
+                    "MachineOf={target} leads back to this unit: neither can be first"
+                )
+            }
+            Refusal::Conflict {
+                with,
+                declared_there: false,
+            } => {
+                write!(f, "Conflicts with {with}, which is there")
+            }
+            Refusal::Conflict {
+                with,
+                declared_there: true,
+            } => {
+                write!(f, "{with} is there and declares a conflict")
+            }
+            Refusal::Replaced(by) => write!(f, "{by} is there, which replaces it"),
+        }
+    }
+}
+
+/// Asks every requirement of a unit whether the machine will do, and everything on the machine
+/// whether it bears the unit.
+pub fn check(
+    board: &Board<'_>,
+    spot: &Spot<'_>,
+    name: &UnitName,
+    wants: &Requirements,
+) -> Result<(), Refusal> {
+    machine_id(spot, wants)?;
+    metadata(spot, wants)?;
+    machine_of(board, spot, name, wants)?;
+    conflicts(spot, name, wants)?;
+    replaced(board, spot, name)
+}
+
+fn machine_id(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
+    match &wants.machine_id {
+        Some(id) if id != spot.id => Err(Refusal::OtherMachine(id.clone())),
+        _ => Ok(()),
+    }
+}
+
+fn metadata(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
+    let unmet = wants.metadata.iter().find(|(key, values)| {
+        spot.metadata
+            .get(*key)
+            .is_none_or(|found| !values.contains(found))
+    });
+    match unmet {
+        None => Ok(()),
+        Some((key, wanted)) => Err(Refusal::Metadata {
+            key: key.clone(),
+            wanted: wanted.clone(),
+            found: spot.metadata.get(key).cloned(),
+        }),
+    }
+}
+
+fn machine_of(
+    board: &Board<'_>,
+    spot: &Spot<'_>,
+    name: &UnitName,
+    wants: &Requirements,
+) -> Result<(), Refusal> {
+    for target in &wants.machine_of {
+        if spot.units.contains_key(target) {
+            continue;
+        }
+        return Err(if board.circles.contains(name) {
+            Refusal::Circle(target.clone())
+        } else if !board.cluster.units.contains_key(target) {
+            Refusal::TargetUnknown(target.clone())
+        } else if board.is_placed(target) {
+            Refusal::TargetElsewhere(target.clone())
+        } else {
+            Refusal::TargetNowhere(target.clone())
+        });
+    }
+    Ok(())
+}
+
+fn conflicts(spot: &Spot<'_>, name: &UnitName, wants: &Requirements) -> Result<(), Refusal> {
+    let conflict = |with: &UnitName, declared_there| {
+        Err(Refusal::Conflict {
+            with: with.clone(),
+            declared_there,
+        })
+    };
+    let others = || spot.units.keys().filter(|other| **other != name);
+    if !wants.conflicts.is_empty()
+        && let Some(other) = others().find(|other| any_matches(&wants.conflicts, other))
+    {
+        return conflict(other, false);
+    }
+    let mut quarrelsome = spot.quarrelsome.iter().filter(|(other, _)| **other != name);
+    match quarrelsome.find(|(_, theirs)| any_matches(&theirs.conflicts, name)) {
+        Some((other, _)) => conflict(other, true),
+        None => Ok(()),
+    }
+}
+
+fn any_matches(globs: &[Glob], name: &UnitName) -> bool {
+    globs.iter().any(|glob| glob.matches(name.as_str()))
+}
+
+fn replaced(board: &Board<'_>, spot: &Spot<'_>, name: &UnitName) -> Result<(), Refusal> {
+    let by = board
+        .replacers_of(name)
+        .find(|by| spot.units.contains_key(by));
+    by.map_or(Ok(()), |by| Err(Refusal::Replaced(by.clone())))
+}

@@ -1,0 +1,144 @@
+//! The engine's life: wait until nobody leads, win, then keep the schedule right until the
+//! leadership is lost or the daemon stops.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::apply::{Applied, Guarded, apply, guard};
+use super::plan::Decision;
+use super::schedule::schedule;
+use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
+use crate::fleetd::registry::{Cluster, LeaderRecord, Leadership, Mirror, Registry, StoreError};
+
+/// What the engine must be told.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Who would lead.
+    pub candidate: LeaderRecord,
+    /// How long the leader counts as alive after its last renewal.
+    pub leader_ttl: Duration,
+    /// The longest pause between two attempts while the store is away.
+    pub retry_max: Duration,
+}
+
+/// The engine of one machine.
+#[derive(Debug)]
+pub struct Engine {
+    settings: EngineSettings,
+    registry: Registry,
+    leading: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// An engine that leads nobody yet.
+    pub fn new(settings: EngineSettings, registry: Registry) -> Engine {
+        Engine {
+            settings,
+            registry,
+            leading: watch::Sender::new(false),
+        }
+    }
+
+    /// Whether this machine leads, as it changes.
+    pub fn leading(&self) -> watch::Receiver<bool> {
+        self.leading.subscribe()
+    }
+
+    /// Leads whenever nobody else does, until `stop`; then lets the next one lead at once.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut backoff = Backoff::up_to(self.settings.retry_max);
+        loop {
+            let term = self.reign(&stop).await;
+            self.leading.send_replace(false);
+            match term {
+                _ if stop.is_cancelled() => return,
+                Ok(()) => backoff.reset(),
+                Err(error) => {
+                    tracing::debug!(error = %chain(&error), "engine");
+                    tokio::time::sleep(backoff.next()).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for a vacancy and tries to fill it.
+    async fn reign(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+        tokio::select! {
+            vacant = self.registry.leader_vacancy() => vacant?,
+            () = stop.cancelled() => return Ok(()),
+        }
+        let ttl = self.settings.leader_ttl;
+        let Some(leadership) = self
+            .registry
+            .campaign(&self.settings.candidate, ttl)
+            .await?
+        else {
+            return Ok(());
+        };
+        tracing::info!(term = %leadership.term, "leading the cluster");
+        self.leading.send_replace(true);
+        let led = tokio::select! {
+            led = self.lead(&leadership) => led,
+            () = self.renew(&leadership) => Ok(()),
+            () = stop.cancelled() => Ok(()),
+        };
+        // The key goes with the lease, so that the next one need not wait for it to lapse.
+        let resigned = self.registry.revoke(leadership.lease).await;
+        tracing::info!(term = %leadership.term, "no longer leading");
+        led.and(resigned)
+    }
+
+    /// Returns when the lease is gone, or was not renewed in its time.
+    async fn renew(&self, leadership: &Leadership) {
+        let ttl = self.settings.leader_ttl;
+        let mut renewed = Instant::now();
+        let mut backoff = Backoff::up_to(ttl / 6);
+        while renewed.elapsed() < ttl {
+            let sent = Instant::now();
+            match self.registry.keep_alive(leadership.lease).await {
+                Ok(()) => {
+                    renewed = sent;
+                    backoff.reset();
+                    tokio::time::sleep(ttl / 3).await;
+                }
+                Err(StoreError::LeaseGone { .. }) => return,
+                Err(_) => tokio::time::sleep(backoff.next()).await,
+            }
+        }
+    }
+
+    /// Pass after pass, each on everything the one before has written.
+    async fn lead(&self, leadership: &Leadership) -> Result<(), StoreError> {
+        let mirror = self.registry.cluster();
+        let mut seen = mirror.reached();
+        mirror.reach(leadership.term).await?;
+        loop {
+            seen.mark_unchanged();
+            let decisions = decide(&mirror);
+            if !decisions.is_empty() {
+                match apply(&self.registry, leadership, &decisions).await? {
+                    Applied::UpTo(revision) => mirror.reach(revision).await?,
+                    Applied::NotLeading => return Ok(()),
+                }
+            }
+            if !seen.has_changed().unwrap_or(false) && seen.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One pass over the cluster as it stands.
+fn decide(mirror: &Mirror<Cluster>) -> Vec<(Decision, Guarded)> {
+    let cluster = mirror.read();
+    let plan = schedule(&cluster);
+    let guarded = plan.decisions.into_iter().map(|decision| {
+        let guarded = guard(&decision, &cluster);
+        (decision, guarded)
+    });
+    guarded.collect()
+}

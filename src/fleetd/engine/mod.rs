@@ -1,0 +1,19 @@
+//! Who runs where: one machine of the cluster leads, looks at everything that is stored, and
+//! writes each machine's schedule.
+//!
+//! [`schedule`] decides and is pure; [`apply`] writes its decisions, under the leader's key. This
+//! room must not know systemd, nor how a machine carries its schedule out.
+
+mod apply;
+mod board;
+mod compare;
+mod filter;
+mod lead;
+mod order;
+mod plan;
+mod schedule;
+
+pub use filter::Refusal;
+pub use lead::{Engine, EngineSettings};
+pub use plan::{AssignReason, Change, Decision, Plan, UnassignReason, UpdateReason};
+pub use schedule::schedule;

@@ -1,0 +1,269 @@
+//! Who runs where, as a function of everything that is stored.
+//!
+//! No async, no clock, no log, no I/O: the same cluster gives the same plan, and a plan that was
+//! carried out gives an empty one. First everything that still fits stays where it is, then what is
+//! left is placed, so that no newcomer pushes out what runs (but for `Replaces=`).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::board::{Board, Spot};
+use super::compare;
+use super::filter::{self, Refusal};
+use super::order::targets_first;
+use super::plan::{AssignReason, Plan, UnassignReason};
+use crate::fleetd::registry::{Cluster, StoredUnit};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
+
+/// Decides what each machine shall have.
+pub fn schedule(cluster: &Cluster) -> Plan {
+    let mut pass = Pass::on(cluster);
+    let units = targets_first(cluster);
+    for &(name, unit) in &units {
+        pass.keep(name, unit);
+    }
+    let mut queue: VecDeque<_> = units.into_iter().collect();
+    while let Some((name, unit)) = queue.pop_front() {
+        if unit.requirements.global {
+            pass.spread(name, unit);
+        } else if !pass.board.is_placed(name) {
+            queue.extend(pass.place(name, unit));
+        }
+    }
+    compare::plan(pass)
+}
+
+/// A pass under way: the board as it fills, and the reasons so far.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    /// What each machine would have.
+    pub board: Board<'a>,
+    /// Why a unit was put where it was not before.
+    pub assigned: BTreeMap<(&'a MachineId, &'a UnitName), AssignReason>,
+    /// Why a unit did not stay where it was.
+    pub dropped: BTreeMap<(&'a MachineId, &'a UnitName), UnassignReason>,
+    /// Who refuses units that no machine takes, and global ones.
+    pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
+    /// Where each unit was before the pass.
+    before: BTreeMap<&'a UnitName, Vec<&'a MachineId>>,
+}
+
+type Wanted<'a> = (&'a UnitName, &'a StoredUnit);
+
+impl<'a> Pass<'a> {
+    fn on(cluster: &'a Cluster) -> Pass<'a> {
+        let mut before: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (machine, schedule) in &cluster.schedule {
+            for name in schedule.units.keys() {
+                before.entry(name).or_default().push(machine);
+            }
+        }
+        Pass {
+            board: Board::of(cluster),
+            assigned: BTreeMap::new(),
+            dropped: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            before,
+        }
+    }
+
+    /// Leaves a unit where it is, if that machine lives and still takes it.
+    fn keep(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
+        for machine in self.before.get(name).cloned().unwrap_or_default() {
+            let Some(spot) = self.board.spots.get(machine) else {
+                continue;
+            };
+            if !unit.requirements.global && self.board.is_placed(name) {
+                self.dropped.insert((machine, name), UnassignReason::Twice);
+                continue;
+            }
+            match filter::check(&self.board, spot, name, &unit.requirements) {
+                Ok(()) => self.board.put(name, unit, machine),
+                Err(refusal) => {
+                    self.dropped
+                        .insert((machine, name), UnassignReason::Refused(refusal));
+                }
+            }
+        }
+    }
+
+    /// Puts a global unit on every machine that takes it.
+    fn spread(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
+        let here: BTreeSet<_> = self.board.machines_of(name).collect();
+        let mut takers = Vec::new();
+        let mut refusals = Vec::new();
+        for spot in self
+            .board
+            .spots
+            .values()
+            .filter(|spot| !here.contains(spot.id))
+        {
+            match filter::check(&self.board, spot, name, &unit.requirements) {
+                Ok(()) => takers.push(spot.id),
+                Err(refusal) => refusals.push((spot.id.clone(), refusal)),
+            }
+        }
+        if !refusals.is_empty() {
+            self.refused.insert(name.clone(), refusals);
+        }
+        for machine in takers {
+            self.assign(name, unit, machine, AssignReason::Everywhere);
+        }
+    }
+
+    /// Puts a unit on the best machine, and says which units lost their place by it.
+    fn place(&mut self, name: &'a UnitName, unit: &'a StoredUnit) -> Vec<Wanted<'a>> {
+        self.refused.remove(name);
+        if let Some((machine, victims)) = self.place_to_take(name, unit) {
+            let reason = AssignReason::Replaces(victims[0].clone());
+            let mut homeless = Vec::new();
+            for victim in victims {
+                self.evict(victim, machine, name, &mut homeless);
+            }
+            self.assign(name, unit, machine, reason);
+            return homeless;
+        }
+        match self.choose(name, unit) {
+            Some((machine, reason)) => self.assign(name, unit, machine, reason),
+            None => self.explain(name, unit),
+        }
+        Vec::new()
+    }
+
+    /// The machine that takes the unit: where it runs already, else the least loaded one.
+    fn choose(
+        &self,
+        name: &'a UnitName,
+        unit: &'a StoredUnit,
+    ) -> Option<(&'a MachineId, AssignReason)> {
+        let takes =
+            |spot: &&Spot<'_>| filter::check(&self.board, spot, name, &unit.requirements).is_ok();
+        let holder = self.board.cluster.holders.get(name);
+        let holding = holder.and_then(|id| self.board.spots.get(id)).filter(takes);
+        if let Some(spot) = holding {
+            return Some((spot.id, AssignReason::RunsThere));
+        }
+        if let Some(id) = &unit.requirements.machine_id {
+            let spot = self.board.spots.get(id).filter(takes)?;
+            return Some((spot.id, AssignReason::Pinned));
+        }
+        if let Some(target) = unit.requirements.machine_of.first() {
+            let mut spots = self
+                .board
+                .machines_of(target)
+                .filter_map(|id| self.board.spots.get(id));
+            let spot = spots.find(takes)?;
+            return Some((spot.id, AssignReason::Beside(target.clone())));
+        }
+        let spot = self.board.by_load().find(takes)?;
+        Some((
+            spot.id,
+            AssignReason::LeastLoaded {
+                units: spot.units.len(),
+            },
+        ))
+    }
+
+    /// For a unit with `Replaces=`: the least loaded machine that has units it replaces and takes
+    /// it once they are gone, with those units.
+    fn place_to_take(
+        &mut self,
+        name: &'a UnitName,
+        unit: &'a StoredUnit,
+    ) -> Option<(&'a MachineId, Vec<&'a UnitName>)> {
+        let mut victims: BTreeMap<&MachineId, Vec<&UnitName>> = BTreeMap::new();
+        for victim in self.board.replaced_by(name) {
+            for machine in self.board.machines_of(victim) {
+                victims.entry(machine).or_default().push(victim);
+            }
+        }
+        let mut machines: Vec<_> = victims.into_iter().collect();
+        machines.sort_by_key(|(id, _)| (self.board.spots.get(*id).map(|s| s.units.len()), *id));
+        let cluster = self.board.cluster;
+        machines.into_iter().find(|(machine, victims)| {
+            let there: Vec<_> = victims
+                .iter()
+                .filter_map(|v| cluster.units.get_key_value(*v))
+                .collect();
+            there
+                .iter()
+                .for_each(|(victim, _)| self.board.take(victim, machine));
+            let spot = self.board.spots.get(*machine);
+            let fits = spot.is_some_and(|spot| {
+                filter::check(&self.board, spot, name, &unit.requirements).is_ok()
+            });
+            there
+                .into_iter()
+                .for_each(|(victim, unit)| self.board.put(victim, unit, machine));
+            fits
+        })
+    }
+
+    /// Takes a unit off a machine for another, and with it those that must be beside it.
+    fn evict(
+        &mut self,
+        victim: &'a UnitName,
+        machine: &'a MachineId,
+        by: &'a UnitName,
+        homeless: &mut Vec<Wanted<'a>>,
+    ) {
+        let Some((victim, unit)) = self.board.cluster.units.get_key_value(victim) else {
+            return;
+        };
+        self.drop_from(victim, machine, UnassignReason::ReplacedBy(by.clone()));
+        homeless.push((victim, unit));
+        let mut gone = vec![victim];
+        while let Some(target) = gone.pop() {
+            for (follower, unit) in self.followers(target, machine) {
+                let refusal = Refusal::TargetNowhere(target.clone());
+                self.drop_from(follower, machine, UnassignReason::Refused(refusal));
+                homeless.push((follower, unit));
+                gone.push(follower);
+            }
+        }
+    }
+
+    fn followers(&self, target: &UnitName, machine: &MachineId) -> Vec<Wanted<'a>> {
+        let Some(spot) = self.board.spots.get(machine) else {
+            return Vec::new();
+        };
+        let follows = spot
+            .units
+            .iter()
+            .filter(|(_, wants)| wants.machine_of.contains(target));
+        let units = &self.board.cluster.units;
+        follows
+            .filter_map(|(name, _)| units.get_key_value(*name))
+            .collect()
+    }
+
+    fn drop_from(&mut self, name: &'a UnitName, machine: &'a MachineId, reason: UnassignReason) {
+        self.board.take(name, machine);
+        self.assigned.remove(&(machine, name));
+        self.dropped.insert((machine, name), reason);
+    }
+
+    fn assign(
+        &mut self,
+        name: &'a UnitName,
+        unit: &'a StoredUnit,
+        machine: &'a MachineId,
+        reason: AssignReason,
+    ) {
+        self.board.put(name, unit, machine);
+        // What drove it away is gone, within this very pass: it has not moved at all.
+        if self.dropped.remove(&(machine, name)).is_none() {
+            self.assigned.insert((machine, name), reason);
+        }
+    }
+
+    /// Notes every machine's refusal of a unit that none takes.
+    fn explain(&mut self, name: &UnitName, unit: &StoredUnit) {
+        let refusals = self.board.spots.values().filter_map(|spot| {
+            let refusal = filter::check(&self.board, spot, name, &unit.requirements).err()?;
+            Some((spot.id.clone(), refusal))
+        });
+        let refusals = refusals.collect();
+        self.refused.insert(name.clone(), refusals);
+    }
+}

@@ -1,0 +1,63 @@
+//! Tells systemd how fleetd does (sd_notify(3)): that it is ready, that it lives, and one line for
+//! `systemctl status`. Without systemd around it, all of this does nothing.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::agent::Standing;
+
+/// fleetd serves. It says so before the store answers: an etcd that runs as a unit of its own may
+/// wait for it.
+pub fn ready() {
+    say(NotifyState::Ready);
+}
+
+/// fleetd is about to end.
+pub fn stopping() {
+    say(NotifyState::Stopping);
+}
+
+/// Keeps the status line true and the watchdog quiet, until `stop`.
+pub async fn keep_told(
+    mut standing: watch::Receiver<Standing>,
+    mut leading: watch::Receiver<bool>,
+    stop: CancellationToken,
+) {
+    // Half the time systemd waits, as sd_watchdog_enabled(3) advises.
+    let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
+    loop {
+        let line = status(*standing.borrow_and_update(), *leading.borrow_and_update());
+        say(NotifyState::Status(line));
+        tokio::select! {
+            Ok(()) = standing.changed() => {}
+            Ok(()) = leading.changed() => {}
+            () = tick(watchdog) => say(NotifyState::Watchdog),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+fn status(standing: Standing, leading: bool) -> &'static str {
+    match (standing, leading) {
+        (Standing::Joining, _) => "joining the cluster",
+        (Standing::Refused, _) => "refused: another live machine has the same machine id",
+        (Standing::Member, false) => "a machine of the cluster",
+        (Standing::Member, true) => "a machine of the cluster; leads it",
+    }
+}
+
+async fn tick(every: Option<Duration>) {
+    match every {
+        Some(every) => tokio::time::sleep(every).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn say(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!(%error, "cannot notify systemd");
+    }
+}

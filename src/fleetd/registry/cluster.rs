@@ -1,0 +1,291 @@
+//! The whole cluster as the store tells it, read once and then kept up by its changes. Pure.
+//!
+//! It holds what is stored, typed, and a short log of which keys changed when. It must not decide
+//! anything: that is the engine's.
+
+use crate::fleetd::chain::chain;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::keys::Key;
+use super::mirror::View;
+use super::records::{
+    Assignment, HolderRecord, LeaderRecord, MachineRecord, StateRecord, UnitRecord, decode,
+};
+use super::store::{Event, KeyValue, Range, Revision};
+use crate::model::{MachineId, Requirements, TargetState, validate};
+use crate::unitfile::{UnitFile, UnitHash, UnitName};
+
+/// How many changed keys are remembered for readers that come back: enough for a thousand units
+/// that all start while a reader was away, at about a hundred bytes each.
+const LOG_LENGTH_MAX: usize = 10_000;
+
+/// Everything that is stored, at one revision.
+#[derive(Debug, Default)]
+pub struct Cluster {
+    /// Every unit.
+    pub units: BTreeMap<UnitName, StoredUnit>,
+    /// Every live machine.
+    pub machines: BTreeMap<MachineId, StoredMachine>,
+    /// Metadata set through the API, also of machines that are away.
+    pub metadata: BTreeMap<MachineId, BTreeMap<String, String>>,
+    /// What each machine shall have.
+    pub schedule: BTreeMap<MachineId, Schedule>,
+    /// Which machine may run a unit.
+    pub holders: BTreeMap<UnitName, MachineId>,
+    /// What each machine's systemd says.
+    pub states: BTreeMap<UnitName, BTreeMap<MachineId, StateRecord>>,
+    /// Who leads.
+    pub leader: Option<LeaderRecord>,
+    log: ChangeLog,
+}
+
+/// A unit as stored.
+#[derive(Debug, Clone)]
+pub struct StoredUnit {
+    /// Its file, byte for byte.
+    pub contents: Arc<str>,
+    /// Of the file.
+    pub hash: UnitHash,
+    /// What its file asks of a machine.
+    pub requirements: Arc<Requirements>,
+    /// How far it shall get.
+    pub desired: TargetState,
+    /// The last start that is wanted.
+    pub launch: u64,
+    /// When any of this last changed; what is decided on it is void after that.
+    pub modified: Revision,
+}
+
+/// A machine as stored.
+#[derive(Debug, Clone)]
+pub struct StoredMachine {
+    /// What it says of itself.
+    pub record: MachineRecord,
+    /// When it joined: names this life of it.
+    pub created: Revision,
+}
+
+/// What one machine shall have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// For which life of the machine it was planned.
+    pub planned: Option<Revision>,
+    /// Its units.
+    pub units: BTreeMap<UnitName, Assignment>,
+}
+
+impl Cluster {
+    /// A machine's own metadata, overridden by what was set through the API.
+    pub fn metadata_of(&self, machine: &MachineId) -> BTreeMap<String, String> {
+        let own = self
+            .machines
+            .get(machine)
+            .map(|m| m.record.metadata.clone());
+        let mut metadata = own.unwrap_or_default();
+        if let Some(set) = self.metadata.get(machine) {
+            metadata.extend(set.clone());
+        }
+        metadata
+    }
+
+    /// The machines a unit is scheduled to.
+    pub fn machines_of<'a>(
+        &'a self,
+        name: &'a UnitName,
+    ) -> impl Iterator<Item = (&'a MachineId, &'a Assignment)> {
+        self.schedule
+            .iter()
+            .filter_map(|(id, schedule)| Some((id, schedule.units.get(name)?)))
+    }
+
+    /// Which keys changed after `revision`; `None` when that is longer ago than the log reaches.
+    pub fn changed_since(&self, revision: Revision) -> Option<BTreeSet<Key>> {
+        self.log.since(revision)
+    }
+
+    fn put(&mut self, key: Key, entry: &KeyValue) {
+        if let Err(problem) = self.try_put(&key, entry) {
+            tracing::error!(key = entry.key, error = %chain(&*problem), "skipping an unreadable value");
+            self.remove(key);
+        }
+    }
+
+    fn try_put(&mut self, key: &Key, entry: &KeyValue) -> Result<(), BoxedError> {
+        let value = &entry.value[..];
+        match key {
+            Key::Unit(name) => {
+                let record: UnitRecord = decode(&entry.key, value)?;
+                let unit = StoredUnit::read(name, record, entry.modified)?;
+                self.units.insert(name.clone(), unit);
+            }
+            Key::Metadata(machine, name) => {
+                let text = String::from_utf8(value.to_vec())?;
+                self.metadata
+                    .entry(machine.clone())
+                    .or_default()
+                    .insert(name.clone(), text);
+            }
+            Key::Schedule(machine, name) => {
+                let assignment: Assignment = decode(&entry.key, value)?;
+                let schedule = self.schedule.entry(machine.clone()).or_default();
+                schedule.units.insert(name.clone(), assignment);
+            }
+            Key::Planned(machine) => {
+                let planned = decode(&entry.key, value)?;
+                self.schedule.entry(machine.clone()).or_default().planned = Some(Revision(planned));
+            }
+            Key::Leader => self.leader = Some(decode(&entry.key, value)?),
+            Key::Machine(machine) => {
+                let record: MachineRecord = decode(&entry.key, value)?;
+                let stored = StoredMachine {
+                    record,
+                    created: entry.created,
+                };
+                self.machines.insert(machine.clone(), stored);
+            }
+            Key::Holder(name) => {
+                let holder: HolderRecord = decode(&entry.key, value)?;
+                self.holders.insert(name.clone(), holder.machine);
+            }
+            Key::State(name, machine) => {
+                let state: StateRecord = decode(&entry.key, value)?;
+                self.states
+                    .entry(name.clone())
+                    .or_default()
+                    .insert(machine.clone(), state);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: Key) {
+        match key {
+            Key::Unit(name) => drop(self.units.remove(&name)),
+            Key::Metadata(machine, name) => {
+                remove_within(&mut self.metadata, &machine, |set| drop(set.remove(&name)));
+            }
+            Key::Schedule(machine, name) => {
+                remove_within(&mut self.schedule, &machine, |s| {
+                    drop(s.units.remove(&name))
+                });
+            }
+            Key::Planned(machine) => {
+                remove_within(&mut self.schedule, &machine, |schedule| {
+                    schedule.planned = None
+                });
+            }
+            Key::Leader => self.leader = None,
+            Key::Machine(machine) => drop(self.machines.remove(&machine)),
+            Key::Holder(name) => drop(self.holders.remove(&name)),
+            Key::State(name, machine) => {
+                remove_within(&mut self.states, &name, |states| {
+                    drop(states.remove(&machine))
+                });
+            }
+        }
+    }
+}
+
+impl View for Cluster {
+    fn replace(&mut self, range: Range) {
+        let log = ChangeLog::starting_at(range.revision);
+        *self = Cluster {
+            log,
+            ..Cluster::default()
+        };
+        for entry in &range.entries {
+            if let Some(key) = Key::parse(&entry.key) {
+                self.put(key, entry);
+            }
+        }
+    }
+
+    fn apply(&mut self, revision: Revision, event: Event) {
+        let key = match &event {
+            Event::Put(entry) => Key::parse(&entry.key),
+            Event::Deleted(key) => Key::parse(key),
+        };
+        let Some(key) = key else { return };
+        self.log.push(revision, key.clone());
+        match event {
+            Event::Put(entry) => self.put(key, &entry),
+            Event::Deleted(_) => self.remove(key),
+        }
+    }
+}
+
+impl StoredUnit {
+    /// Reads a stored unit. The file was checked when it was submitted; what does not read now was
+    /// written by another hand.
+    pub fn read(
+        name: &UnitName,
+        record: UnitRecord,
+        modified: Revision,
+    ) -> Result<StoredUnit, BoxedError> {
+        let file = UnitFile::parse(&record.contents)?;
+        Ok(StoredUnit {
+            requirements: Arc::new(validate(name, &file)?),
+            hash: file.hash(),
+            contents: record.contents.into(),
+            desired: record.desired,
+            launch: record.launch,
+            modified,
+        })
+    }
+}
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Changes the value under `key` and drops it when nothing is left in it.
+fn remove_within<K: Ord, V: Default + PartialEq>(
+    map: &mut BTreeMap<K, V>,
+    key: &K,
+    change: impl FnOnce(&mut V),
+) {
+    if let Some(value) = map.get_mut(key) {
+        change(value);
+        if *value == V::default() {
+            map.remove(key);
+        }
+    }
+}
+
+/// Which keys changed, in order of revision, back to some revision.
+#[derive(Debug, Default)]
+struct ChangeLog {
+    /// Everything after this revision is in the log.
+    complete_after: Revision,
+    changes: VecDeque<(Revision, Key)>,
+}
+
+impl ChangeLog {
+    fn starting_at(revision: Revision) -> ChangeLog {
+        ChangeLog {
+            complete_after: revision,
+            changes: VecDeque::new(),
+        }
+    }
+
+    fn push(&mut self, revision: Revision, key: Key) {
+        if self.changes.len() == LOG_LENGTH_MAX
+            && let Some((dropped, _)) = self.changes.pop_front()
+        {
+            self.complete_after = dropped;
+        }
+        self.changes.push_back((revision, key));
+    }
+
+    fn since(&self, revision: Revision) -> Option<BTreeSet<Key>> {
+        if revision < self.complete_after {
+            return None;
+        }
+        let from = self.changes.partition_point(|(at, _)| *at <= revision);
+        Some(
+            self.changes
+                .range(from..)
+                .map(|(_, key)| key.clone())
+                .collect(),
+        )
+    }
+}

@@ -1,0 +1,155 @@
+//! A mirror: what stands under a prefix, kept up to date by a watch.
+//!
+//! One ranged read at revision R, then a watch from R + 1; when history was compacted away or the
+//! watch broke, the same again. Nothing is polled. What the entries mean is the [`View`]'s business.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::store::{Event, Range, Revision, Store, StoreError};
+use crate::fleetd::backoff::Backoff;
+use crate::fleetd::chain::chain;
+
+/// How long a reader waits for the watch to reach a revision before the range is read again: far
+/// more than a watch needs (about a millisecond), and short for a person. Revisions that the watch
+/// never reaches are those that other users of the same etcd make outside fleet's prefix.
+const FOREIGN_WRITE_GRACE: Duration = Duration::from_millis(100);
+
+/// How long a reader waits for a mirror at all before it says that the store is away.
+const REACH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a mirror keeps.
+pub trait View: Default + Send + Sync + 'static {
+    /// Everything stands as the range says.
+    fn replace(&mut self, range: Range);
+
+    /// One key changed.
+    fn apply(&mut self, revision: Revision, event: Event);
+}
+
+/// A view of what stands under one prefix. Dropping it ends its watch.
+#[derive(Debug)]
+pub struct Mirror<V> {
+    shared: Arc<Shared<V>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared<V> {
+    view: RwLock<V>,
+    /// The revision the view has reached; `None` before the first read.
+    reached: watch::Sender<Option<Revision>>,
+    /// Asks for the range to be read again.
+    reread: Notify,
+}
+
+impl<V: View> Mirror<V> {
+    /// Starts to mirror everything under `prefix`. `retry_max` bounds the pause between attempts
+    /// while the store is away.
+    pub fn open(store: Arc<dyn Store>, prefix: String, retry_max: Duration) -> Mirror<V> {
+        let shared = Arc::new(Shared {
+            view: RwLock::default(),
+            reached: watch::Sender::new(None),
+            reread: Notify::new(),
+        });
+        let task = tokio::spawn(keep_up(Arc::clone(&shared), store, prefix, retry_max));
+        Mirror { shared, task }
+    }
+
+    /// The view as it stands. Changes wait meanwhile: be brief and do not block.
+    pub fn read(&self) -> RwLockReadGuard<'_, V> {
+        // A writer that panicked left the view between two keys, which is as good as any moment.
+        self.shared
+            .view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The revision the view has reached, as it grows.
+    pub fn reached(&self) -> watch::Receiver<Option<Revision>> {
+        self.shared.reached.subscribe()
+    }
+
+    /// Waits until the view includes everything up to `revision`.
+    pub async fn reach(&self, revision: Revision) -> Result<(), StoreError> {
+        let mut reached = self.reached();
+        let mut arrived = async || drop(reached.wait_for(|at| *at >= Some(revision)).await);
+        if tokio::time::timeout(FOREIGN_WRITE_GRACE, arrived())
+            .await
+            .is_ok()
+        {
+            return Ok(());
+        }
+        self.shared.reread.notify_one();
+        tokio::time::timeout(REACH_TIMEOUT, arrived())
+            .await
+            .map_err(|late| StoreError::Unavailable {
+                operation: format!("waiting for revision {revision}"),
+                source: late.into(),
+            })
+    }
+}
+
+impl<V> Drop for Mirror<V> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<V> Shared<V> {
+    fn write(&self) -> RwLockWriteGuard<'_, V> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn keep_up<V: View>(
+    shared: Arc<Shared<V>>,
+    store: Arc<dyn Store>,
+    prefix: String,
+    retry_max: Duration,
+) {
+    let mut backoff = Backoff::up_to(retry_max);
+    loop {
+        match follow(&shared, &*store, &prefix, &mut backoff).await {
+            Ok(()) | Err(StoreError::Compacted { .. }) => {}
+            Err(error) => {
+                let pause = backoff.next();
+                tracing::debug!(prefix, ?pause, error = %chain(&error), "mirror");
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+/// Reads the range, then follows its changes until the watch ends or a re-read is asked for.
+async fn follow<V: View>(
+    shared: &Shared<V>,
+    store: &dyn Store,
+    prefix: &str,
+    backoff: &mut Backoff,
+) -> Result<(), StoreError> {
+    let range = store.range(prefix).await?;
+    let revision = range.revision;
+    shared.write().replace(range);
+    shared.reached.send_replace(Some(revision));
+    let mut changes = store.watch(prefix, revision.next()).await?;
+    backoff.reset();
+    loop {
+        let next = tokio::select! {
+            next = changes.recv() => next,
+            () = shared.reread.notified() => return Ok(()),
+        };
+        let Some(changes) = next.transpose()? else {
+            return Ok(());
+        };
+        let mut view = shared.write();
+        for event in changes.events {
+            view.apply(changes.revision, event);
+        }
+        drop(view);
+        shared.reached.send_replace(Some(changes.revision));
+    }
+}

@@ -1,0 +1,125 @@
+//! What stands under each key, as JSON. Pure.
+//!
+//! A value that does not read is somebody else's hand in the store: it is reported and skipped,
+//! never a reason to stop ([`Garbage`]).
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{MachineId, TargetState};
+use crate::unitfile::UnitHash;
+
+/// `unit/<name>`: a unit's file and what is wanted of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitRecord {
+    /// The file, byte for byte.
+    pub contents: String,
+    /// How far the unit shall get.
+    pub desired: TargetState,
+    /// The last start that is wanted: grows at creation and at every move to launched, also over
+    /// a destruction, because it is a revision of the store.
+    pub launch: u64,
+}
+
+/// `schedule/<machine>/<name>`: that a machine shall have a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Of the file the machine shall have.
+    pub hash: UnitHash,
+    /// Loaded or launched.
+    pub desired: TargetState,
+    /// The start that is wanted, as in the unit's record.
+    pub launch: u64,
+    /// Whether the unit runs everywhere, and so needs no holder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub global: bool,
+}
+
+/// `machine/<machine>`: a live machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineRecord {
+    /// The address others reach it by.
+    pub ip: String,
+    /// From its configuration.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    /// The version of its fleetd.
+    pub version: String,
+    /// Tells this machine's life from another one that claims the same id.
+    pub session: Uuid,
+}
+
+/// `engine/leader`: who leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaderRecord {
+    /// The leading machine.
+    pub machine: MachineId,
+    /// The version of its fleetd.
+    pub version: String,
+}
+
+/// `holder/<name>`: which machine may run a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderRecord {
+    /// The machine.
+    pub machine: MachineId,
+}
+
+/// `state/<name>/<machine>`: what a machine's systemd says of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRecord {
+    /// Of the file that is linked.
+    pub hash: UnitHash,
+    /// systemd's LOAD.
+    pub load: String,
+    /// systemd's ACTIVE.
+    pub active: String,
+    /// systemd's SUB.
+    pub sub: String,
+    /// The last start that was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<u64>,
+    /// How that start's job ended; absent while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// systemd's `Result` of the last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// The main process's exit status, where the result has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_status: Option<i32>,
+    /// systemd's words, where it refused the unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// A stored value that does not read.
+#[derive(Debug, thiserror::Error)]
+#[error("the store holds something unreadable under {key}")]
+pub struct Garbage {
+    /// Where.
+    pub key: String,
+    /// What is wrong with it.
+    #[source]
+    pub source: serde_json::Error,
+}
+
+/// Reads a stored value.
+pub fn decode<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, Garbage> {
+    serde_json::from_slice(value).map_err(|source| Garbage {
+        key: key.to_owned(),
+        source,
+    })
+}
+
+/// Writes a value for the store.
+#[expect(
+    clippy::expect_used,
+    reason = "our own records: string keys only, no failing Serialize"
+)]
+pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    serde_json::to_vec(record).expect("a record is always JSON")
+}

@@ -1,0 +1,307 @@
+//! The agent's operations: to be a machine of the cluster, to win and release units, and to report
+//! what systemd says. All of it hangs on the machine's session lease.
+
+use crate::fleetd::chain::chain;
+use std::time::Duration;
+
+use super::Registry;
+use super::keys::{HOLDERS, Key};
+use super::records::{HolderRecord, MachineRecord, StateRecord, UnitRecord, decode, encode};
+use super::store::{
+    Committed, Compare, Event, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
+};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
+
+/// Units in one request: each is a nested transaction, of which etcd takes 128 less its depth.
+const BATCH: usize = 100;
+
+/// The `machine/` key as it stands.
+#[derive(Debug, Clone)]
+pub struct Present {
+    /// What it says.
+    pub record: MachineRecord,
+    /// The session it hangs on.
+    pub lease: Option<LeaseId>,
+    /// Names this life of the machine.
+    pub created: Revision,
+    /// When the store said so.
+    pub seen: Revision,
+}
+
+/// What came of an attempt to win a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Won {
+    /// The unit.
+    pub name: UnitName,
+    /// Who holds it now: this machine, if it won.
+    pub holder: Option<MachineId>,
+    /// The unit as stored, if it is.
+    pub unit: Option<UnitRecord>,
+    /// The store's revision: a holder that is another one is to be watched from here.
+    pub revision: Revision,
+}
+
+impl Registry {
+    /// A lease for a session.
+    pub async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
+        self.store.grant(ttl).await
+    }
+
+    /// What stands under a machine's key. A record that does not read counts as none of ours:
+    /// joining will fail on it until it is removed by hand.
+    pub async fn present(&self, machine: &MachineId) -> Result<Option<Present>, StoreError> {
+        let (entry, seen) = self.get(&Key::Machine(machine.clone())).await?;
+        Ok(entry.and_then(|entry| {
+            let record = readable(&entry)?;
+            Some(Present {
+                record,
+                lease: entry.lease,
+                created: entry.created,
+                seen,
+            })
+        }))
+    }
+
+    /// Returns once a machine's key, last seen at `seen`, is gone.
+    pub async fn departure(&self, machine: &MachineId, seen: Revision) -> Result<(), StoreError> {
+        self.deletion(&Key::Machine(machine.clone()), seen).await
+    }
+
+    /// Returns once a unit, whose holder was last seen at `seen`, is released.
+    pub async fn released(&self, name: &UnitName, seen: Revision) -> Result<(), StoreError> {
+        self.deletion(&Key::Holder(name.clone()), seen).await
+    }
+
+    async fn deletion(&self, key: &Key, seen: Revision) -> Result<(), StoreError> {
+        let mut changes = self.store.watch(&key.to_string(), seen.next()).await?;
+        while let Some(change) = changes.recv().await {
+            // The watch is on a prefix: another key may begin with this one's name.
+            let deleted = Event::Deleted(key.to_string());
+            if change?.events.contains(&deleted) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Becomes a machine of the cluster. `None`: the id is taken. Else the revision that names
+    /// this life.
+    pub async fn join(
+        &self,
+        machine: &MachineId,
+        record: &MachineRecord,
+        lease: LeaseId,
+    ) -> Result<Option<Revision>, StoreError> {
+        let key = Key::Machine(machine.clone()).to_string();
+        let put = Op::Put {
+            key: key.clone(),
+            value: encode(record),
+            lease: Some(lease),
+        };
+        let joined = self
+            .commit_if(vec![Compare::Absent(key)], vec![put])
+            .await?;
+        Ok(joined.map(|committed| committed.revision))
+    }
+
+    /// Rewrites what a joined machine says of itself. `false`: it is no longer joined.
+    pub async fn update_machine(
+        &self,
+        machine: &MachineId,
+        life: Revision,
+        record: &MachineRecord,
+        lease: LeaseId,
+    ) -> Result<bool, StoreError> {
+        let key = Key::Machine(machine.clone()).to_string();
+        let put = Op::Put {
+            key: key.clone(),
+            value: encode(record),
+            lease: Some(lease),
+        };
+        Ok(self
+            .commit_if(vec![Compare::Created(key, life)], vec![put])
+            .await?
+            .is_some())
+    }
+
+    /// Is a machine of the cluster no longer.
+    pub async fn leave(&self, machine: &MachineId, life: Revision) -> Result<(), StoreError> {
+        let key = Key::Machine(machine.clone()).to_string();
+        self.commit_if(
+            vec![Compare::Created(key.clone(), life)],
+            vec![Op::Delete(key)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Tries to become the holder of each unit, and reads it in the same step.
+    pub async fn win(
+        &self,
+        machine: &MachineId,
+        lease: LeaseId,
+        names: &[UnitName],
+    ) -> Result<Vec<Won>, StoreError> {
+        let value = encode(&HolderRecord {
+            machine: machine.clone(),
+        });
+        let attempt = |name: &UnitName| {
+            let holder = Key::Holder(name.clone()).to_string();
+            let unit = Op::Get(Key::Unit(name.clone()).to_string());
+            let put = Op::Put {
+                key: holder.clone(),
+                value: value.clone(),
+                lease: Some(lease),
+            };
+            Op::Nested(Txn {
+                when: vec![Compare::Absent(holder.clone())],
+                then: vec![put, unit.clone()],
+                otherwise: vec![Op::Get(holder), unit],
+            })
+        };
+        let mut all = Vec::with_capacity(names.len());
+        for batch in names.chunks(BATCH) {
+            let committed = self.always(batch.iter().map(attempt).collect()).await?;
+            let revision = committed.revision;
+            let outcomes = batch.iter().zip(committed.results);
+            all.extend(outcomes.map(|(name, result)| won(name, result, machine, lease, revision)));
+        }
+        Ok(all)
+    }
+
+    /// Reads units.
+    pub async fn units(
+        &self,
+        names: &[UnitName],
+    ) -> Result<Vec<(UnitName, Option<UnitRecord>)>, StoreError> {
+        let mut all = Vec::with_capacity(names.len());
+        for batch in names.chunks(BATCH) {
+            let get = |name: &UnitName| Op::Get(Key::Unit(name.clone()).to_string());
+            let committed = self.always(batch.iter().map(get).collect()).await?;
+            let found = batch.iter().cloned().zip(committed.results);
+            all.extend(
+                found.map(|(name, result)| (name, only(result).as_ref().and_then(readable))),
+            );
+        }
+        Ok(all)
+    }
+
+    /// Lets go of units, where this machine still holds them.
+    pub async fn release(&self, machine: &MachineId, names: &[UnitName]) -> Result<(), StoreError> {
+        let value = encode(&HolderRecord {
+            machine: machine.clone(),
+        });
+        let release = |name: &UnitName| {
+            let key = Key::Holder(name.clone()).to_string();
+            let when = vec![Compare::Value(key.clone(), value.clone())];
+            Op::Nested(Txn {
+                when,
+                then: vec![Op::Delete(key)],
+                otherwise: Vec::new(),
+            })
+        };
+        for batch in names.chunks(BATCH) {
+            self.always(batch.iter().map(release).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Every unit that hangs on a session: what a fleetd that was restarted holds already.
+    pub async fn held(&self, lease: LeaseId) -> Result<Vec<UnitName>, StoreError> {
+        let range = self.store.range(HOLDERS).await?;
+        let ours = range
+            .entries
+            .into_iter()
+            .filter(|entry| entry.lease == Some(lease));
+        Ok(ours
+            .filter_map(|entry| match Key::parse(&entry.key) {
+                Some(Key::Holder(name)) => Some(name),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Reports what systemd says; `None` for units that are gone.
+    pub async fn publish(
+        &self,
+        machine: &MachineId,
+        lease: LeaseId,
+        states: &[(UnitName, Option<StateRecord>)],
+    ) -> Result<(), StoreError> {
+        let write = |(name, state): &(UnitName, Option<StateRecord>)| {
+            let key = Key::State(name.clone(), machine.clone()).to_string();
+            match state {
+                Some(state) => Op::Put {
+                    key,
+                    value: encode(state),
+                    lease: Some(lease),
+                },
+                None => Op::Delete(key),
+            }
+        };
+        for batch in states.chunks(BATCH) {
+            self.always(batch.iter().map(write).collect()).await?;
+        }
+        Ok(())
+    }
+
+    async fn always(&self, then: Vec<Op>) -> Result<Committed, StoreError> {
+        self.store
+            .commit(Txn {
+                then,
+                ..Txn::default()
+            })
+            .await
+    }
+}
+
+/// Reads the two answers of an attempt: the put or the holder that is there, then the unit.
+fn won(
+    name: &UnitName,
+    result: OpResult,
+    machine: &MachineId,
+    lease: LeaseId,
+    revision: Revision,
+) -> Won {
+    let mut won = Won {
+        name: name.clone(),
+        holder: None,
+        unit: None,
+        revision,
+    };
+    if let OpResult::Nested(Committed {
+        succeeded, results, ..
+    }) = result
+    {
+        let mut results = results.into_iter();
+        let holder = results.next().and_then(only);
+        won.unit = results.next().and_then(only).as_ref().and_then(readable);
+        won.holder = match holder {
+            _ if succeeded => Some(machine.clone()),
+            // Our own key, but of an earlier session: it goes when that lease lapses. Until then it
+            // is nobody's that we could name.
+            Some(entry) if entry.lease == Some(lease) => Some(machine.clone()),
+            Some(entry) => readable::<HolderRecord>(&entry)
+                .map(|record| record.machine)
+                .filter(|holder| holder != machine),
+            None => None,
+        };
+    }
+    won
+}
+
+fn only(result: OpResult) -> Option<KeyValue> {
+    match result {
+        OpResult::Found(mut entries) => entries.pop(),
+        _ => None,
+    }
+}
+
+fn readable<T: serde::de::DeserializeOwned>(entry: &KeyValue) -> Option<T> {
+    decode(&entry.key, &entry.value)
+        .inspect_err(|garbage| {
+            tracing::error!(error = %chain(garbage), "skipping a stored value");
+        })
+        .ok()
+}

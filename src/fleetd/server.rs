@@ -1,0 +1,206 @@
+//! Wires the rooms together, runs them until a signal comes, and ends them in order: the API and
+//! the engine first, so that nothing new is asked, then the agent, which may have units to stop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::agent::{Agent, AgentSettings, Farewell};
+use super::api::Api;
+use super::config::{EtcdOptions, Settings};
+use super::engine::{Engine, EngineSettings};
+use super::identity::{self, OnlyOne};
+use super::notify;
+use super::registry::{
+    EmbeddedStore, EtcdSettings, EtcdStore, LeaderRecord, MachineRecord, Registry, Store, TlsFiles,
+};
+use super::sockets::{self, Listener};
+use super::systemd::{StopKind, SystemdManager};
+use super::{Fatal, VERSION};
+use crate::model::MachineId;
+
+/// What a reboot shall empty: unit files, launch records, the session's token.
+const RUN_FOLDER: &str = "/run/fleet";
+
+/// What a machine alone remembers.
+const STANDALONE_FOLDER: &str = "/var/lib/fleet";
+
+/// Where `fleetctl` looks for the API.
+const DEFAULT_SOCKET: &str = "/run/fleet.sock";
+
+/// How long requests under way get to finish at the end.
+const REQUESTS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs the daemon until it is told to stop.
+pub async fn run(settings: Settings, standalone: bool, listen: Vec<String>) -> Result<(), Fatal> {
+    let mut terminate = handler(SignalKind::terminate())?;
+    let mut interrupt = handler(SignalKind::interrupt())?;
+    let mut hangup = handler(SignalKind::hangup())?;
+    let run_folder = folder(RUN_FOLDER)?;
+    let _only_one = OnlyOne::take(&run_folder)?;
+    let machine = identity::machine_id()?;
+    let listeners = listeners(&listen, standalone).await?;
+    let units = Arc::new(SystemdManager::connect(run_folder.join("units")).await?);
+    let registry = Registry::over(store(&settings, standalone).await?, settings.agent_ttl / 6);
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let (farewell, told) = watch::channel(None);
+    let agent_settings = AgentSettings {
+        record: record(&settings),
+        ttl: settings.agent_ttl,
+        run_folder,
+        machine: machine.clone(),
+    };
+    let agent = Agent::start(agent_settings, registry.clone(), units.clone()).await?;
+    let standing = agent.standing();
+    let api = Api::new(
+        registry.clone(),
+        standing.clone(),
+        settings.token_limit,
+        stop.clone(),
+    );
+    let router = api.router();
+    for listener in listeners {
+        sockets::serve(listener, router.clone(), &tasks, stop.clone());
+    }
+    let agent = tokio::spawn(agent.run(told));
+    let engine = engine(&settings, machine, registry);
+    let leading = engine.leading();
+    if !settings.disable_engine {
+        tasks.spawn(engine.run(stop.clone()));
+    }
+    tasks.spawn(notify::keep_told(standing, leading, stop.clone()));
+
+    notify::ready();
+    let interrupted = loop {
+        tokio::select! {
+            _ = hangup.recv() => tracing::info!("Reloading configuration"),
+            _ = terminate.recv() => break false,
+            _ = interrupt.recv() => break true,
+        }
+    };
+    notify::stopping();
+    stop.cancel();
+    tasks.close();
+    if tokio::time::timeout(REQUESTS_TIMEOUT, tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not finish in time");
+    }
+    farewell.send_replace(Some(part_how(&units, interrupted).await));
+    agent.await.map_err(Fatal::Agent)
+}
+
+/// Whether fleetd comes back at once. Units are kept when in doubt: that a unit runs on while
+/// nobody looks after it for a while is the lesser evil.
+async fn part_how(units: &SystemdManager, interrupted: bool) -> Farewell {
+    if interrupted {
+        return Farewell::Leave;
+    }
+    match units.stop_kind().await {
+        Ok(StopKind::Stop) => Farewell::Leave,
+        Ok(StopKind::Restart) => Farewell::Keep,
+        Err(error) => {
+            tracing::warn!(error = %super::chain::chain(&error), "assuming a restart");
+            Farewell::Keep
+        }
+    }
+}
+
+fn engine(settings: &Settings, machine: MachineId, registry: Registry) -> Engine {
+    let candidate = LeaderRecord {
+        machine,
+        version: VERSION.to_owned(),
+    };
+    let leader_ttl = leader_ttl(settings.agent_ttl);
+    Engine::new(
+        EngineSettings {
+            candidate,
+            leader_ttl,
+            retry_max: leader_ttl / 6,
+        },
+        registry,
+    )
+}
+
+/// A leader shall be missed before the machines are whose units it would have to move.
+fn leader_ttl(agent_ttl: Duration) -> Duration {
+    let before_machines = agent_ttl.saturating_sub(Duration::from_secs(1));
+    before_machines.clamp(Duration::from_secs(2), Duration::from_secs(5))
+}
+
+fn record(settings: &Settings) -> MachineRecord {
+    let found = || identity::public_ip(&settings.etcd.servers).to_string();
+    MachineRecord {
+        ip: settings.public_ip.clone().unwrap_or_else(found),
+        metadata: settings.metadata.clone(),
+        version: VERSION.to_owned(),
+        session: uuid::Uuid::nil(),
+    }
+}
+
+async fn store(settings: &Settings, standalone: bool) -> Result<Arc<dyn Store>, Fatal> {
+    if standalone {
+        let path = folder(STANDALONE_FOLDER)?.join("store.redb");
+        return Ok(Arc::new(EmbeddedStore::open(path).await?));
+    }
+    let EtcdOptions {
+        servers,
+        request_timeout,
+        key_prefix,
+        ca_file,
+        identity,
+        user,
+    } = settings.etcd.clone();
+    let encrypted = ca_file.is_some()
+        || identity.is_some()
+        || servers.iter().any(|server| server.starts_with("https://"));
+    let tls = encrypted.then(|| TlsFiles {
+        ca: ca_file.map(PathBuf::from),
+        identity: identity.map(|(certificate, key)| (certificate.into(), key.into())),
+    });
+    let settings = EtcdSettings {
+        endpoints: servers,
+        prefix: key_prefix,
+        request_timeout,
+        tls,
+        user,
+    };
+    Ok(Arc::new(EtcdStore::connect(settings)?))
+}
+
+async fn listeners(addresses: &[String], standalone: bool) -> Result<Vec<Listener>, Fatal> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(sockets::open(address).await?);
+    }
+    if listeners.is_empty() {
+        listeners = sockets::passed()?;
+    }
+    if listeners.is_empty() && standalone {
+        listeners.push(sockets::open(DEFAULT_SOCKET).await?);
+    }
+    if listeners.is_empty() {
+        tracing::warn!("no socket for the API: enable fleet.socket, or give --listen");
+    }
+    Ok(listeners)
+}
+
+fn folder(path: &str) -> Result<PathBuf, Fatal> {
+    std::fs::create_dir_all(path).map_err(|source| Fatal::Folder {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(PathBuf::from(path))
+}
+
+fn handler(kind: SignalKind) -> Result<Signal, Fatal> {
+    signal(kind).map_err(Fatal::Signals)
+}

@@ -1,0 +1,172 @@
+//! systemd's D-Bus interface, as far as fleet uses it: methods and properties, and the structs in
+//! which systemd's tuples arrive.
+//!
+//! This file knows systemd's words. It must not know what fleet does with them.
+
+use serde::Deserialize;
+use zbus::{ObjectPath, OwnedObjectPath, Type};
+
+use crate::unitfile::UnitType;
+
+/// The bus name under which systemd answers.
+pub(super) const SYSTEMD: &str = "org.freedesktop.systemd1";
+/// systemd's manager object.
+pub(super) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+/// Every unit's object is below this one.
+pub(super) const UNITS_PATH: &str = "/org/freedesktop/systemd1/unit";
+/// The interface of the manager object.
+pub(super) const MANAGER_INTERFACE: &str = "org.freedesktop.systemd1.Manager";
+/// The interface that all units have, whatever their type.
+pub(super) const UNIT_INTERFACE: &str = "org.freedesktop.systemd1.Unit";
+
+/// One entry of systemd's lists of units. The fields are systemd's, in its order.
+#[derive(Debug, Clone, Deserialize, Type)]
+#[expect(dead_code, reason = "all that systemd sends must be named")]
+pub(super) struct UnitInfo {
+    pub name: String,
+    pub description: String,
+    pub load: String,
+    pub active: String,
+    pub sub: String,
+    pub followed: String,
+    pub path: OwnedObjectPath,
+    pub job_id: u32,
+    pub job_kind: String,
+    pub job_path: OwnedObjectPath,
+}
+
+/// One thing that systemd changed on disk while it linked, enabled or disabled unit files.
+#[derive(Debug, Clone, Deserialize, Type)]
+#[expect(dead_code, reason = "all that systemd sends must be named")]
+pub(super) struct Change {
+    /// `symlink` or `unlink`.
+    pub kind: String,
+    /// The symbolic link that was made or removed.
+    pub path: String,
+    /// What the link points to.
+    pub source: String,
+}
+
+/// The body of the signal `JobRemoved`.
+#[derive(Debug, Deserialize, Type)]
+#[expect(dead_code, reason = "all that systemd sends must be named")]
+pub(super) struct JobRemoved {
+    pub id: u32,
+    pub job: OwnedObjectPath,
+    pub unit: String,
+    pub result: String,
+}
+
+/// systemd's manager object. `runtime` means: below `/run`, gone after a boot; `force`: replace
+/// links that are in the way.
+#[zbus::proxy(
+    interface = "org.freedesktop.systemd1.Manager",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+pub(super) trait Manager {
+    fn subscribe(&self) -> zbus::Result<()>;
+    fn reload(&self) -> zbus::Result<()>;
+
+    fn link_unit_files(
+        &self,
+        files: &[&str],
+        runtime: bool,
+        force: bool,
+    ) -> zbus::Result<Vec<Change>>;
+    fn enable_unit_files(
+        &self,
+        files: &[&str],
+        runtime: bool,
+        force: bool,
+    ) -> zbus::Result<(bool, Vec<Change>)>;
+    fn disable_unit_files(&self, names: &[&str], runtime: bool) -> zbus::Result<Vec<Change>>;
+
+    /// How many jobs are queued or running.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn n_jobs(&self) -> zbus::Result<u32>;
+
+    fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    /// The unit that a process belongs to.
+    #[zbus(name = "GetUnitByPID")]
+    fn get_unit_by_pid(&self, pid: u32) -> zbus::Result<OwnedObjectPath>;
+    fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
+
+    /// Units that are in systemd's memory; loads nothing.
+    fn list_units(&self) -> zbus::Result<Vec<UnitInfo>>;
+    /// The same, of these states (all, when empty) and these names only.
+    fn list_units_by_patterns(
+        &self,
+        states: &[&str],
+        names: &[&str],
+    ) -> zbus::Result<Vec<UnitInfo>>;
+    /// These units; systemd reads the files of those that it does not have in memory.
+    fn list_units_by_names(&self, names: &[&str]) -> zbus::Result<Vec<UnitInfo>>;
+}
+
+/// A unit's object. Properties are always asked for, never kept: [`unit`] makes it.
+#[zbus::proxy(
+    interface = "org.freedesktop.systemd1.Unit",
+    default_service = "org.freedesktop.systemd1",
+    assume_defaults = false
+)]
+pub(super) trait Unit {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn id(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn need_daemon_reload(&self) -> zbus::Result<bool>;
+}
+
+/// The part of a unit's object that is of its type. Services have both properties, other types that
+/// can fail only `Result`, under an interface of their own: [`outcome`] picks it.
+#[zbus::proxy(
+    interface = "org.freedesktop.systemd1.Service",
+    default_service = "org.freedesktop.systemd1",
+    assume_defaults = false
+)]
+pub(super) trait Outcome {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn result(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn exec_main_status(&self) -> zbus::Result<i32>;
+}
+
+/// The object at `path` as a [`UnitProxy`].
+pub(super) async fn unit<'a>(
+    manager: &ManagerProxy<'_>,
+    path: &'a ObjectPath<'_>,
+) -> zbus::Result<UnitProxy<'a>> {
+    UnitProxy::builder(manager.inner().connection())
+        .path(path.as_ref())
+        .cache_properties(zbus::proxy::CacheProperties::No)
+        .build()
+        .await
+}
+
+/// The object at `path` as the unit's own type has it; `None` for types that cannot fail.
+pub(super) async fn outcome<'a>(
+    manager: &ManagerProxy<'_>,
+    path: &'a ObjectPath<'_>,
+    unit_type: UnitType,
+) -> zbus::Result<Option<OutcomeProxy<'a>>> {
+    let interface = match unit_type {
+        UnitType::Service => "org.freedesktop.systemd1.Service",
+        UnitType::Socket => "org.freedesktop.systemd1.Socket",
+        UnitType::Mount => "org.freedesktop.systemd1.Mount",
+        UnitType::Automount => "org.freedesktop.systemd1.Automount",
+        UnitType::Swap => "org.freedesktop.systemd1.Swap",
+        UnitType::Path => "org.freedesktop.systemd1.Path",
+        UnitType::Timer => "org.freedesktop.systemd1.Timer",
+        UnitType::Scope => "org.freedesktop.systemd1.Scope",
+        _ => return Ok(None),
+    };
+    OutcomeProxy::builder(manager.inner().connection())
+        .path(path.as_ref())
+        .interface(interface)
+        .cache_properties(zbus::proxy::CacheProperties::No)
+        .build()
+        .await
+        .map(Some)
+}

@@ -1,0 +1,225 @@
+//! The API over HTTP: every status it answers with, and what it leaves unchanged when it refuses.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use fleet::fleetd::agent::Standing;
+use fleet::fleetd::api::Api;
+use fleet::fleetd::registry::{EmbeddedStore, Registry};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// An API over an empty store, whose pages hold two entries.
+struct Server {
+    router: Router,
+    standing: watch::Sender<Standing>,
+}
+
+impl Server {
+    fn new() -> Server {
+        let store = Arc::new(EmbeddedStore::in_memory());
+        let registry = Registry::over(store, std::time::Duration::from_secs(1));
+        let (standing, known) = watch::channel(Standing::Member);
+        let api = Api::new(registry, known, 2, CancellationToken::new());
+        Server { router: api.router(), standing }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let request = Request::builder().method(method).uri(path);
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json; charset=utf-8")
+                .body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        self.send(request.unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask("GET", path, None).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+}
+
+fn options(command: &str) -> Value {
+    json!([{"section": "Service", "name": "ExecStart", "value": command}])
+}
+
+#[tokio::test]
+async fn put_answers_as_fleet_did() {
+    let server = Server::new();
+    let wanted = |state: &str| json!({"desiredState": state});
+    let with = |state: &str, command: &str| {
+        json!({"desiredState": state, "options": options(command)})
+    };
+    let two = json!({"desiredState": "loaded", "options": options("/a"),
+        "contents": "[Service]\nExecStart=/other\n"});
+    let contradiction = json!({"options": [
+        {"section": "X-Fleet", "name": "Global", "value": "true"},
+        {"section": "X-Fleet", "name": "MachineOf", "value": "b.service"}]});
+    let table = [
+        ("new without options", "a.service", wanted("loaded"), 409, "does not exist"),
+        ("new with options", "a.service", with("loaded", "/a"), 201, ""),
+        ("the same", "a.service", with("loaded", "/a"), 204, ""),
+        ("no options", "a.service", wanted("launched"), 204, ""),
+        ("other options", "a.service", with("launched", "/b"), 201, ""),
+        ("no desired state", "a.service", json!({"options": options("/b")}), 409, "desiredState"),
+        ("another name", "a.service", json!({"name": "b.service", "desiredState": "loaded"}), 400, "b.service"),
+        ("a bad name", "a.sevice", with("loaded", "/a"), 400, "sevice"),
+        ("an unknown state", "a.service", wanted("running"), 400, "running"),
+        ("two files", "b.service", two, 400, "not the same"),
+        ("a contradiction", "b.service", contradiction, 400, "MachineOf"),
+        ("a template", "t@.service", with("inactive", "/a"), 201, ""),
+        ("an active template", "t@.service", wanted("launched"), 400, "template"),
+    ];
+    for (case, name, body, status, words) in table {
+        let path = format!("/fleet/v1/units/{name}");
+        let (answered, body) = server.ask("PUT", &path, Some(body)).await;
+        assert_eq!(answered.as_u16(), status, "{case}: {body}");
+        let message = body["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(words), "{case}: {message}");
+        assert!(status < 400 || body["error"]["code"] == status, "{case}: {body}");
+    }
+    let unit = server.get("/fleet/v1/units/a.service").await;
+    assert_eq!((&unit["desiredState"], &unit["options"]), (&json!("launched"), &options("/b")));
+    assert_eq!(server.get("/fleet/v1/units").await["units"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_a_json_body_of_bounded_size_is_refused() {
+    let server = Server::new();
+    let put = |content_type: &str, body: Vec<u8>| {
+        let request = Request::put("/fleet/v1/units/a.service").header("content-type", content_type);
+        server.send(request.body(Body::from(body)).unwrap())
+    };
+    let cases = [
+        ("text/plain", b"{}".to_vec(), 415),
+        ("application/json", b"{".to_vec(), 400),
+        ("application/json", b"[]".to_vec(), 400),
+        ("application/json", vec![b' '; 10 << 20], 413),
+    ];
+    for (content_type, body, status) in cases {
+        let (answered, body) = put(content_type, body).await;
+        assert_eq!(answered.as_u16(), status, "{body}");
+        assert!(!body["error"]["message"].as_str().unwrap().is_empty());
+    }
+    assert_eq!(server.get("/fleet/v1/units").await["units"], json!([]));
+}
+
+#[tokio::test]
+async fn contents_come_back_byte_for_byte() {
+    let server = Server::new();
+    let contents = "# why\n\n[Service]\nExecStart = /bin/a \\\n  b\n; more\n";
+    let body = json!({"contents": contents, "desiredState": "inactive"});
+    server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
+    let unit = server.get("/fleet/v1/units/a.service").await;
+    assert_eq!(unit["contents"], contents);
+    assert_eq!(unit["options"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn absent_things_wrong_methods_and_unknown_paths() {
+    let server = Server::new();
+    let table = [
+        ("GET", "/fleet/v1/units/a.service", 404),
+        ("GET", "/fleet/v1/units/a.service/why", 404),
+        ("DELETE", "/fleet/v1/units/a.service", 404),
+        ("GET", "/fleet/v1/state/a.service", 404),
+        ("GET", "/fleet/v1/units?nextPageToken=zz", 400),
+        ("POST", "/fleet/v1/units/a.service", 405),
+        ("DELETE", "/fleet/v1/machines", 405),
+        ("GET", "/fleet/v2/units", 404),
+        ("GET", "/", 404),
+    ];
+    for (method, path, status) in table {
+        let (answered, body) = server.ask(method, path, None).await;
+        assert_eq!(answered.as_u16(), status, "{method} {path}: {body}");
+        assert_eq!(body["error"]["code"], status, "{method} {path}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn lists_come_in_pages_also_under_the_old_path() {
+    let server = Server::new();
+    for name in ["c.service", "a.service", "b.service"] {
+        let body = json!({"desiredState": "inactive", "options": options("/a")});
+        server.ask("PUT", &format!("/v1-alpha/units/{name}"), Some(body)).await;
+    }
+    let first = server.get("/v1-alpha/units").await;
+    let names = |page: &Value| -> Vec<String> {
+        let units = page["units"].as_array().unwrap().iter();
+        units.map(|unit| unit["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&first), ["a.service", "b.service"]);
+    let token = first["nextPageToken"].as_str().unwrap();
+    let second = server.get(&format!("/v1-alpha/units?nextPageToken={token}")).await;
+    assert_eq!((names(&second), &second["nextPageToken"]), (vec!["c.service".into()], &Value::Null));
+}
+
+#[tokio::test]
+async fn a_patch_is_checked_whole() {
+    let server = Server::new();
+    let patch = |operations: Value| server.ask("PATCH", "/fleet/v1/machines", Some(operations));
+    let good = json!({"op": "add", "path": "/m1/metadata/disk", "value": "ssd"});
+    let table = [
+        (json!([good]), 204),
+        (json!([{"op": "remove", "path": "/m1/metadata/disk"}]), 204),
+        (json!([good, {"op": "move", "path": "/m1/metadata/disk", "value": "x"}]), 400),
+        (json!([good, {"op": "add", "path": "/m1/disk", "value": "x"}]), 400),
+        (json!([good, {"op": "replace", "path": "/m1/metadata/disk"}]), 400),
+        (json!({}), 400),
+    ];
+    for (operations, status) in table {
+        let (answered, body) = patch(operations.clone()).await;
+        assert_eq!(answered.as_u16(), status, "{operations}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_machine_answers_as_if_the_store_were_away() {
+    let server = Server::new();
+    server.standing.send_replace(Standing::Refused);
+    let (status, body) = server.ask("GET", "/fleet/v1/units", None).await;
+    let sentence = "fleet server unable to communicate with etcd";
+    assert_eq!((status.as_u16(), &body["error"]["message"]), (503, &json!(sentence)));
+    assert_eq!(server.get("/fleet/v1/discovery").await["openapi"], "3.0.3");
+}
+
+#[tokio::test]
+async fn every_path_of_the_discovery_document_exists() {
+    let server = Server::new();
+    let document = server.get("/fleet/v1/discovery").await;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
+            let path = format!("/fleet/v1{}", path.replace("{name}", "a.service"));
+            let request = Request::builder().method(&*method.to_uppercase()).uri(&path);
+            let response =
+                server.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert_ne!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            let about_a_unit = path.contains("a.service");
+            assert!(about_a_unit || response.status() != StatusCode::NOT_FOUND, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn why_names_what_is_missing() {
+    let server = Server::new();
+    let body = json!({"desiredState": "launched", "options": options("/a")});
+    server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
+    let why = server.get("/fleet/v1/units/a.service/why").await;
+    assert_eq!(why["status"], "pending");
+    assert_eq!(why["reason"], "there are no machines in the cluster");
+}

@@ -1,0 +1,182 @@
+//! A unit's road through all rooms: stored, scheduled, won, linked, started, reported. Real agents
+//! and engines; the store and systemd are their twins in memory.
+
+use fleet::fleetd::agent::{Farewell, Standing};
+use fleet::fleetd::systemd::Call;
+use fleet::model::TargetState::{Inactive, Launched, Loaded};
+
+use crate::support::machines::{Machine, Machines, TTL, unit};
+
+const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
+const ONESHOT: &str = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
+
+/// What was asked of a machine's systemd, in short.
+fn calls(machine: &Machine) -> Vec<String> {
+    let short = |call: Call| match call {
+        Call::Link(names) => format!("link {}", names[0]),
+        Call::Unlink(names) => format!("unlink {}", names[0]),
+        Call::Start(name) => format!("start {name}"),
+        Call::Restart(name) => format!("restart {name}"),
+        Call::Stop(name) => format!("stop {name}"),
+        Call::Reload => "reload".to_owned(),
+    };
+    machine.units.take_calls().into_iter().map(short).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_stop_unload() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    assert_eq!(calls(&m1), ["link a.service", "start a.service"]);
+
+    cluster.put("a.service", None, Loaded).await;
+    cluster.until_reported("a.service", &m1, "inactive").await;
+    assert_eq!(calls(&m1), ["stop a.service"]);
+
+    cluster.put("a.service", None, Inactive).await;
+    let gone = |c: &fleet::fleetd::registry::Cluster| c.states.is_empty() && c.holders.is_empty();
+    cluster.until("unloaded and released", gone).await;
+    assert_eq!(calls(&m1), ["unlink a.service"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_in_quick_succession_of_a_stop_is_not_lost() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    calls(&m1);
+    cluster.put("a.service", None, Loaded).await;
+    cluster.put("a.service", None, Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    let calls = calls(&m1);
+    let stopped_first = calls == ["stop a.service", "start a.service"];
+    assert!(stopped_first || calls == ["restart a.service"], "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn destroyed_and_started_with_another_file() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    cluster.registry.destroy_unit(&unit("a.service")).await.unwrap();
+    let other = "[Service]\nExecStart=/bin/sleep 1000\n";
+    cluster.put("a.service", Some(other), Launched).await;
+    let hash = fleet::unitfile::UnitFile::parse(other).unwrap().hash();
+    cluster.until_reported("a.service", &m1, "active").await;
+    let has_new_file = |c: &fleet::fleetd::registry::Cluster| {
+        c.states[&unit("a.service")].values().all(|state| state.hash == hash)
+    };
+    cluster.until("started from the new file", has_new_file).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_oneshot_runs_once() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("once.service", Some(ONESHOT), Launched).await;
+    let finished = |c: &fleet::fleetd::registry::Cluster| {
+        let state = c.states.get(&unit("once.service")).and_then(|on| on.values().next());
+        state.is_some_and(|state| state.active == "inactive" && state.job.is_some())
+    };
+    cluster.until("finished", finished).await;
+    m1.end_fleetd(Farewell::Keep).await;
+    cluster.start_fleetd(&mut m1).await;
+    m1.until_standing(Standing::Member).await;
+    cluster.put("other.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("other.service", &m1, "active").await;
+    let starts = calls(&m1).into_iter().filter(|call| call == "start once.service").count();
+    assert_eq!(starts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_or_a_crash_of_fleetd_touches_no_unit() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.put("l.service", Some(SERVICE), Loaded).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    cluster.until_reported("l.service", &m1, "inactive").await;
+    calls(&m1);
+    for crash in [false, true] {
+        match crash {
+            false => m1.end_fleetd(Farewell::Keep).await,
+            true => m1.kill_fleetd().await,
+        }
+        cluster.start_fleetd(&mut m1).await;
+        m1.until_standing(Standing::Member).await;
+        cluster.put("b.service", Some(SERVICE), Launched).await;
+        cluster.until_reported("b.service", &m1, "active").await;
+        let calls: Vec<_> =
+            calls(&m1).into_iter().filter(|call| !call.ends_with(" b.service")).collect();
+        assert_eq!(calls, [""; 0], "after a crash: {crash}");
+        cluster.registry.destroy_unit(&unit("b.service")).await.unwrap();
+        cluster.until("b is gone", |c| c.states.len() == 2).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_machine_s_units_run_elsewhere_and_stop_where_it_returns() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    let m2 = cluster.boot("m2").await;
+    m1.kill_fleetd().await;
+    cluster.until_reported("a.service", &m2, "active").await;
+    // Its systemd still runs the unit when fleetd comes back.
+    calls(&m1);
+    cluster.start_fleetd(&mut m1).await;
+    m1.until_standing(Standing::Member).await;
+    assert_eq!(calls(&m1), ["stop a.service", "unlink a.service"]);
+    assert_eq!(cluster.home("a.service"), Some(m2.id.clone()));
+    assert!(!calls(&m2).iter().any(|call| call.starts_with("stop")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_leaves_hands_over_at_once() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    let m2 = cluster.boot("m2").await;
+    let begun = tokio::time::Instant::now();
+    m1.end_fleetd(Farewell::Leave).await;
+    cluster.until_reported("a.service", &m2, "active").await;
+    assert!(begun.elapsed() < TTL / 6, "it took {:?}", begun.elapsed());
+    assert_eq!(calls(&m1).last().unwrap(), "unlink a.service");
+    assert_eq!(cluster.home("a.service"), Some(m2.id.clone()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_lost_is_rebuilt_without_stopping_a_unit() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    calls(&m1);
+    let life = |c: &fleet::fleetd::registry::Cluster| c.machines.values().next().map(|m| m.created);
+    let before = life(&cluster.registry.cluster().read());
+    let lease = cluster.registry.present(&m1.id).await.unwrap().unwrap().lease.unwrap();
+    cluster.registry.revoke(lease).await.unwrap();
+    cluster.until("a new life", |c| life(c).is_some_and(|now| Some(now) != before)).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    cluster.until("planned anew", |c| {
+        c.schedule.get(&m1.id).and_then(|schedule| schedule.planned) == life(c)
+    }).await;
+    assert_eq!(calls(&m1), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_machine_with_an_id_is_refused_until_the_first_is_gone() {
+    let cluster = Machines::new();
+    let mut first = cluster.boot("same").await;
+    first.until_standing(Standing::Member).await;
+    let mut second = cluster.boot("same").await;
+    second.until_standing(Standing::Refused).await;
+    first.end_fleetd(Farewell::Leave).await;
+    second.until_standing(Standing::Member).await;
+}

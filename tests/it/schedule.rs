@@ -1,0 +1,170 @@
+//! The engine's laws, on clusters that nobody would think of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fleet::fleetd::engine::{Change, schedule};
+use fleet::fleetd::registry::UnitRecord;
+use fleet::model::{MachineId, TargetState};
+use fleet::unitfile::UnitName;
+use proptest::prelude::*;
+
+use crate::support::world::World;
+
+/// What becomes of a random cluster.
+#[derive(Debug, Clone)]
+enum Deed {
+    Boot(u8, u8),
+    Kill(u8),
+    Store(u8, u8, TargetState),
+    Destroy(u8),
+    Plan,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let target = prop_oneof![
+        1 => Just(TargetState::Inactive),
+        1 => Just(TargetState::Loaded),
+        4 => Just(TargetState::Launched),
+    ];
+    prop_oneof![
+        3 => (0..5u8, 0..3u8).prop_map(|(machine, rack)| Deed::Boot(machine, rack)),
+        1 => (0..5u8).prop_map(Deed::Kill),
+        6 => (0..8u8, 0..9u8, target).prop_map(|(unit, kind, to)| Deed::Store(unit, kind, to)),
+        1 => (0..8u8).prop_map(Deed::Destroy),
+        2 => Just(Deed::Plan),
+    ]
+}
+
+fn unit(number: u8) -> UnitName {
+    UnitName::parse(&format!("u{number}.service")).unwrap()
+}
+
+fn machine(number: u8) -> MachineId {
+    World::machine(&format!("m{number}"))
+}
+
+/// A file that asks something of its machine, and mostly of other units of the same cluster.
+fn contents(number: u8, kind: u8) -> String {
+    let (next, other) = ((number + 1) % 8, (number + 3) % 8);
+    let fleet = match kind {
+        0 | 1 => String::new(),
+        2 => format!("MachineOf=u{next}.service"),
+        3 => format!("Conflicts=u{next}.service u{other}.service"),
+        4 => "Global=true".to_owned(),
+        5 => "MachineMetadata=rack=0 rack=1".to_owned(),
+        6 => format!("Replaces=u{next}.service"),
+        7 => format!("MachineID=m{}", number % 5),
+        _ => format!("MachineOf=u{next}.service\nConflicts=u{other}.service"),
+    };
+    format!("[Service]\nExecStart=/bin/true\n[X-Fleet]\n{fleet}\n")
+}
+
+fn play(deeds: &[Deed]) -> World {
+    let mut world = World::default();
+    for deed in deeds {
+        match deed {
+            Deed::Boot(id, rack) => {
+                let metadata = BTreeMap::from([("rack".to_owned(), rack.to_string())]);
+                world.boot(&machine(*id), metadata);
+            }
+            Deed::Kill(id) => world.kill(&machine(*id)),
+            Deed::Store(name, kind, desired) => {
+                let contents = contents(*name, *kind);
+                let launch = world.revision().unsigned_abs();
+                world.store(
+                    &unit(*name),
+                    &UnitRecord {
+                        contents,
+                        desired: *desired,
+                        launch,
+                    },
+                );
+            }
+            Deed::Destroy(name) => world.destroy(&unit(*name)),
+            Deed::Plan => {
+                let plan = schedule(&world.cluster);
+                world.check(&plan);
+                world.carry_out(&plan);
+            }
+        }
+    }
+    world
+}
+
+/// Plans until there is nothing left; how often that took.
+fn settle(world: &mut World) -> usize {
+    for round in 0..6 {
+        let plan = schedule(&world.cluster);
+        world.check(&plan);
+        if plan.decisions.is_empty() {
+            return round;
+        }
+        world.carry_out(&plan);
+    }
+    panic!("no rest: {:?}", schedule(&world.cluster).decisions);
+}
+
+fn homes(world: &World) -> BTreeMap<UnitName, BTreeSet<MachineId>> {
+    let mut homes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (machine, schedule) in &world.cluster.schedule {
+        for name in schedule.units.keys() {
+            homes
+                .entry(name.clone())
+                .or_default()
+                .insert(machine.clone());
+        }
+    }
+    homes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// Every plan keeps the rules, and plans that are carried out leave nothing to decide: at most
+    /// one pass for the units and one to tell newcomers that their schedule is complete.
+    #[test]
+    fn plans_keep_the_rules_and_come_to_rest(deeds in prop::collection::vec(deed(), 0..60)) {
+        let mut world = play(&deeds);
+        prop_assert!(settle(&mut world) <= 3);
+    }
+
+    /// A unit that waits is refused by every machine, and no machine that would take it is idle.
+    #[test]
+    fn who_waits_is_refused_by_everyone(deeds in prop::collection::vec(deed(), 0..60)) {
+        let mut world = play(&deeds);
+        settle(&mut world);
+        let plan = schedule(&world.cluster);
+        let homes = homes(&world);
+        for (name, stored) in &world.cluster.units {
+            let waits = stored.desired > TargetState::Inactive && !homes.contains_key(name);
+            if waits && !world.cluster.machines.is_empty() {
+                let refusals = &plan.refused[name];
+                prop_assert_eq!(refusals.len(), world.cluster.machines.len(), "{}", name);
+            }
+        }
+    }
+
+    /// Losing a machine moves its units, and only those that must follow them or make way.
+    #[test]
+    fn losing_a_machine_moves_only_its_units(
+        deeds in prop::collection::vec(deed(), 0..60),
+        lost in 0..5u8,
+    ) {
+        let mut world = play(&deeds);
+        settle(&mut world);
+        let before = homes(&world);
+        let lost = machine(lost);
+        world.kill(&lost);
+        let plan = schedule(&world.cluster);
+        for decision in &plan.decisions {
+            if let Change::Unassign { unit, .. } = &decision.change {
+                let replaced = world.cluster.units.values().any(|stored| {
+                    stored.requirements.replaces.iter().any(|glob| glob.matches(unit.as_str()))
+                });
+                let follows = !world.cluster.units[unit].requirements.machine_of.is_empty();
+                let was_there = before[unit].contains(&lost);
+                prop_assert!(was_there || replaced || follows, "{}", decision);
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Machines in this process: real agents and engines, over a store in memory and a systemd in
+//! memory, on tokio's paused clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet::fleetd::agent::{Agent, AgentSettings, Farewell, Standing};
+use fleet::fleetd::engine::{Engine, EngineSettings};
+use fleet::fleetd::registry::{
+    Cluster, EmbeddedStore, LeaderRecord, MachineRecord, Mirror, Put, Registry,
+};
+use fleet::fleetd::systemd::MemoryUnits;
+use fleet::model::{MachineId, TargetState};
+use fleet::unitfile::{UnitFile, UnitName};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// As in a cluster whose owner is impatient.
+pub const TTL: Duration = Duration::from_secs(6);
+
+/// How long anything may take, on the paused clock.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A cluster in this process.
+pub struct Machines {
+    pub registry: Registry,
+    mirror: Arc<Mirror<Cluster>>,
+}
+
+/// One machine: what a boot leaves (`units`, `run`), and the fleetd that runs on it.
+pub struct Machine {
+    pub id: MachineId,
+    pub units: Arc<MemoryUnits>,
+    run: tempfile::TempDir,
+    fleetd: Option<Fleetd>,
+}
+
+struct Fleetd {
+    agent: JoinHandle<()>,
+    engine: JoinHandle<()>,
+    farewell: watch::Sender<Option<Farewell>>,
+    stop: CancellationToken,
+    standing: watch::Receiver<Standing>,
+}
+
+impl Machines {
+    /// An empty cluster.
+    pub fn new() -> Machines {
+        let store = Arc::new(EmbeddedStore::in_memory());
+        let registry = Registry::over(store, TTL / 6);
+        let mirror = registry.cluster();
+        Machines { registry, mirror }
+    }
+
+    /// A machine that booted and whose fleetd was started.
+    pub async fn boot(&self, id: &str) -> Machine {
+        let mut machine = Machine {
+            id: MachineId::parse(id).unwrap(),
+            units: Arc::new(MemoryUnits::new()),
+            run: tempfile::tempdir().unwrap(),
+            fleetd: None,
+        };
+        self.start_fleetd(&mut machine).await;
+        machine
+    }
+
+    /// Starts fleetd on a machine on which it does not run.
+    pub async fn start_fleetd(&self, machine: &mut Machine) {
+        let record = MachineRecord {
+            ip: "10.0.0.1".into(),
+            metadata: BTreeMap::from([("machine".into(), machine.id.to_string())]),
+            version: "test".into(),
+            session: uuid::Uuid::nil(),
+        };
+        let settings = AgentSettings {
+            machine: machine.id.clone(),
+            record,
+            ttl: TTL,
+            run_folder: machine.run.path().to_owned(),
+        };
+        // Each fleetd has its own registry, as it would in a process of its own.
+        let registry = self.registry.clone();
+        let agent = Agent::start(settings, registry, machine.units.clone()).await.unwrap();
+        let candidate = LeaderRecord { machine: machine.id.clone(), version: "test".into() };
+        let leader_ttl = Duration::from_secs(2);
+        let settings = EngineSettings { candidate, leader_ttl, retry_max: leader_ttl / 6 };
+        let engine = Engine::new(settings, self.registry.clone());
+        let (farewell, told) = watch::channel(None);
+        let stop = CancellationToken::new();
+        machine.fleetd = Some(Fleetd {
+            standing: agent.standing(),
+            agent: tokio::spawn(agent.run(told)),
+            engine: tokio::spawn(engine.run(stop.clone())),
+            farewell,
+            stop,
+        });
+    }
+
+    /// Stores a unit, or changes what is wanted of it.
+    pub async fn put(&self, name: &str, contents: Option<&str>, desired: TargetState) {
+        let file = contents.map(|contents| UnitFile::parse(contents).unwrap());
+        let put = Put { file, desired: Some(desired) };
+        self.registry.put_unit(&unit(name), &put).await.unwrap();
+    }
+
+    /// Waits until the cluster is as it should be.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Cluster) -> bool) {
+        let mut reached = self.mirror.reached();
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !holds(&self.mirror.read()) {
+                reached.changed().await.unwrap();
+            }
+        });
+        if waited.await.is_err() {
+            panic!("never {what}: {:#?}", self.mirror.read());
+        }
+    }
+
+    /// Waits until a machine reports a unit in this active state, of its last start.
+    pub async fn until_reported(&self, name: &str, machine: &Machine, active: &str) {
+        let unit = unit(name);
+        let what = format!("{name} {active} on {}", machine.id);
+        let reported = |cluster: &Cluster| {
+            let wanted = cluster.units.get(&unit).map(|unit| unit.launch);
+            let state = cluster.states.get(&unit).and_then(|on| on.get(&machine.id));
+            state.is_some_and(|state| {
+                state.active == active && (state.launch.is_none() || state.launch == wanted)
+            })
+        };
+        self.until(&what, reported).await;
+    }
+
+    /// The machine a unit is scheduled to.
+    pub fn home(&self, name: &str) -> Option<MachineId> {
+        self.mirror.read().machines_of(&unit(name)).next().map(|(id, _)| id.clone())
+    }
+}
+
+impl Machine {
+    /// Ends fleetd as `systemctl stop` or `systemctl restart` would.
+    pub async fn end_fleetd(&mut self, farewell: Farewell) {
+        let fleetd = self.fleetd.take().unwrap();
+        fleetd.stop.cancel();
+        fleetd.engine.await.unwrap();
+        fleetd.farewell.send_replace(Some(farewell));
+        fleetd.agent.await.unwrap();
+    }
+
+    /// Ends fleetd as `kill -9` would.
+    pub async fn kill_fleetd(&mut self) {
+        let fleetd = self.fleetd.take().unwrap();
+        fleetd.agent.abort();
+        fleetd.engine.abort();
+        let _ = (fleetd.agent.await, fleetd.engine.await);
+    }
+
+    /// Waits until the machine stands so with the cluster.
+    pub async fn until_standing(&mut self, wanted: Standing) {
+        let standing = &mut self.fleetd.as_mut().unwrap().standing;
+        let waited = tokio::time::timeout(PATIENCE, standing.wait_for(|is| *is == wanted)).await;
+        waited.unwrap_or_else(|_| panic!("{} is never {wanted:?}", self.id)).unwrap();
+    }
+}
+
+/// A unit's name.
+pub fn unit(name: &str) -> UnitName {
+    UnitName::parse(name).unwrap()
+}

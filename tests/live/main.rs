@@ -1,0 +1,13 @@
+//! Tests on real machines: systemd, etcd and Docker, in the cluster that `FLEET_CLUSTER` names.
+//! `make test-live` makes one, runs these one after another, and removes it.
+
+mod bad_input;
+mod cluster;
+mod docker_run;
+mod fleet;
+mod lifecycle;
+mod move_order;
+mod scenarios;
+mod stack;
+mod standalone;
+mod survival;

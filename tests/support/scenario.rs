@@ -1,0 +1,122 @@
+//! Scripts of a cluster's life, played against the pure engine and against real machines alike.
+//!
+//! One step a line; `#` begins a comment; a unit's file is the indented lines below it:
+//!
+//! ```text
+//! machines m1 m2 m3            # these are there; each has the metadata machine=<name>
+//! unit web@.service            # the file that the next steps submit, start … by this name
+//!     [X-Fleet]
+//!     Conflicts=web@*.service
+//! start web@1.service          # submit load start stop unload destroy; instances use their template
+//! kill m1                      # power off
+//! boot m1                      # power on, or a machine that joins for the first time
+//! expect web@1.service on m2   # somewhere | nowhere | on M | beside UNIT | apart from UNIT | everywhere
+//! why web@1.service Conflicts  # it waits, and a reason says this
+//! ```
+
+use std::collections::BTreeMap;
+
+use fleet::unitfile::UnitName;
+
+/// One step of a script.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// These machines are there from the start.
+    Machines(Vec<String>),
+    /// The file that a unit of this name has from now on.
+    Unit(UnitName, String),
+    /// A command of fleetctl, by its name there.
+    Command(String, Vec<UnitName>),
+    /// The machine loses power.
+    Kill(String),
+    /// The machine has power.
+    Boot(String),
+    /// Where a unit is to be found.
+    Expect(UnitName, Place),
+    /// The unit is nowhere, and this is said about it.
+    Why(UnitName, String),
+}
+
+/// Where a unit is to be found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// On some machine.
+    Somewhere,
+    /// On none.
+    Nowhere,
+    /// On this one.
+    On(String),
+    /// On the machine of another unit.
+    Beside(UnitName),
+    /// On another machine than that unit.
+    ApartFrom(UnitName),
+    /// On every machine that is up.
+    Everywhere,
+}
+
+/// Reads a script. Scripts are the tests' own: one that does not read is a bug, told with its line.
+pub fn parse(script: &str) -> Vec<(usize, Step)> {
+    let mut steps: Vec<(usize, Step)> = Vec::new();
+    for (index, line) in script.lines().enumerate() {
+        let number = index + 1;
+        if let Some(text) = line.strip_prefix("    ") {
+            let Some((_, Step::Unit(_, contents))) = steps.last_mut() else {
+                panic!("line {number}: an indented line belongs to no unit");
+            };
+            contents.push_str(text);
+            contents.push('\n');
+            continue;
+        }
+        let words: Vec<&str> = line
+            .split('#')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
+        if let Some((verb, rest)) = words.split_first() {
+            let step =
+                step(verb, rest).unwrap_or_else(|| panic!("line {number}: what is {line:?}?"));
+            steps.push((number, step));
+        }
+    }
+    steps
+}
+
+fn step(verb: &str, rest: &[&str]) -> Option<Step> {
+    let name = |word: &&str| UnitName::parse(word).ok();
+    Some(match (verb, rest) {
+        ("machines", names) => Step::Machines(names.iter().map(ToString::to_string).collect()),
+        ("unit", [unit]) => Step::Unit(name(unit)?, String::new()),
+        ("kill", [machine]) => Step::Kill(machine.to_string()),
+        ("boot", [machine]) => Step::Boot(machine.to_string()),
+        ("expect", [unit, place @ ..]) => Step::Expect(name(unit)?, place_of(place)?),
+        ("why", [unit, words @ ..]) => Step::Why(name(unit)?, words.join(" ")),
+        ("submit" | "load" | "start" | "stop" | "unload" | "destroy", units) => {
+            let units: Option<Vec<_>> = units.iter().map(name).collect();
+            Step::Command(verb.to_owned(), units?)
+        }
+        _ => return None,
+    })
+}
+
+fn place_of(words: &[&str]) -> Option<Place> {
+    let name = |word: &str| UnitName::parse(word).ok();
+    Some(match words {
+        ["somewhere"] => Place::Somewhere,
+        ["nowhere"] => Place::Nowhere,
+        ["everywhere"] => Place::Everywhere,
+        ["on", machine] => Place::On(machine.to_string()),
+        ["beside", unit] => Place::Beside(name(unit)?),
+        ["apart", "from", unit] => Place::ApartFrom(name(unit)?),
+        _ => return None,
+    })
+}
+
+/// The file of a unit: its own, or its template's.
+pub fn file_of<'a>(files: &'a BTreeMap<UnitName, String>, name: &UnitName) -> &'a str {
+    let template = name.template().and_then(|template| files.get(&template));
+    files
+        .get(name)
+        .or(template)
+        .unwrap_or_else(|| panic!("the script has no file for {name}"))
+}

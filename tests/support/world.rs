@@ -1,0 +1,193 @@
+//! A cluster that is a value: what is stored, changed as the store would change it, and the rules
+//! that every plan must keep, written a second time and plainly.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fleet::fleetd::engine::{Change, Plan};
+use fleet::fleetd::registry::{
+    Assignment, Cluster, Event, HolderRecord, Key, KeyValue, MachineRecord, Revision, UnitRecord,
+    View, encode,
+};
+use fleet::model::{MachineId, Requirements};
+use fleet::unitfile::UnitName;
+
+/// A cluster and its revision.
+#[derive(Debug, Default)]
+pub struct World {
+    pub cluster: Cluster,
+    revision: i64,
+}
+
+impl World {
+    /// Machines of scripts are named as they are.
+    pub fn machine(name: &str) -> MachineId {
+        MachineId::parse(name).unwrap()
+    }
+
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    pub fn boot(&mut self, id: &MachineId, metadata: BTreeMap<String, String>) {
+        let record = MachineRecord {
+            ip: format!("ip-of-{id}"),
+            metadata,
+            version: "test".into(),
+            session: uuid::Uuid::nil(),
+        };
+        self.put(Key::Machine(id.clone()), encode(&record));
+    }
+
+    /// The machine's session lapses: its key and its holders go at once.
+    pub fn kill(&mut self, id: &MachineId) {
+        let held: Vec<UnitName> = self
+            .cluster
+            .holders
+            .iter()
+            .filter(|(_, on)| *on == id)
+            .map(|(n, _)| n.clone())
+            .collect();
+        self.delete(Key::Machine(id.clone()));
+        held.into_iter()
+            .for_each(|name| self.delete(Key::Holder(name)));
+    }
+
+    pub fn store(&mut self, name: &UnitName, record: &UnitRecord) {
+        self.put(Key::Unit(name.clone()), encode(record));
+    }
+
+    pub fn destroy(&mut self, name: &UnitName) {
+        self.delete(Key::Unit(name.clone()));
+    }
+
+    pub fn hold(&mut self, name: &UnitName, machine: &MachineId) {
+        let record = HolderRecord {
+            machine: machine.clone(),
+        };
+        self.put(Key::Holder(name.clone()), encode(&record));
+    }
+
+    /// Writes a plan as the engine would, and moves holders as agents would.
+    pub fn carry_out(&mut self, plan: &Plan) {
+        for decision in &plan.decisions {
+            let machine = decision.machine.clone();
+            match &decision.change {
+                Change::Unassign { unit, .. } => {
+                    self.delete(Key::Schedule(machine.clone(), unit.clone()));
+                    if self.cluster.holders.get(unit) == Some(&machine) {
+                        self.delete(Key::Holder(unit.clone()));
+                    }
+                }
+                Change::Update { unit, to, .. } => self.assign(machine, unit, to),
+                Change::Assign { unit, to, .. } => {
+                    self.assign(machine.clone(), unit, to);
+                    if !to.global {
+                        self.hold(unit, &machine);
+                    }
+                }
+                Change::Complete { life } => self.put(Key::Planned(machine), encode(&life.0)),
+                Change::Forget => self.delete(Key::Planned(machine)),
+            }
+        }
+    }
+
+    fn assign(&mut self, machine: MachineId, unit: &UnitName, to: &Assignment) {
+        self.put(Key::Schedule(machine, unit.clone()), encode(to));
+    }
+
+    fn put(&mut self, key: Key, value: Vec<u8>) {
+        self.revision += 1;
+        let at = Revision(self.revision);
+        let key = key.to_string();
+        self.cluster.apply(
+            at,
+            Event::Put(KeyValue {
+                key,
+                value,
+                created: at,
+                modified: at,
+                lease: None,
+            }),
+        );
+    }
+
+    fn delete(&mut self, key: Key) {
+        self.revision += 1;
+        self.cluster
+            .apply(Revision(self.revision), Event::Deleted(key.to_string()));
+    }
+
+    /// What must hold of the schedule once a plan is carried out, whatever the cluster.
+    pub fn check(&self, plan: &Plan) {
+        let after = self.after(plan);
+        let mut on: BTreeMap<&UnitName, BTreeSet<&MachineId>> = BTreeMap::new();
+        for (machine, units) in &after {
+            assert!(
+                units.is_empty() || self.cluster.machines.contains_key(machine),
+                "{machine} is gone and still has {units:?}"
+            );
+            for name in units {
+                on.entry(name).or_default().insert(machine);
+            }
+        }
+        for (name, machines) in &on {
+            let wants = &self.cluster.units[*name].requirements;
+            assert!(
+                wants.global || machines.len() == 1,
+                "{name} is on {machines:?}"
+            );
+            for machine in machines {
+                self.check_one(name, wants, machine, &after[*machine]);
+            }
+        }
+    }
+
+    fn check_one(
+        &self,
+        name: &UnitName,
+        wants: &Requirements,
+        machine: &MachineId,
+        there: &BTreeSet<UnitName>,
+    ) {
+        assert!(
+            wants.machine_id.as_ref().is_none_or(|id| id == machine),
+            "{name}: MachineID"
+        );
+        let metadata = self.cluster.metadata_of(machine);
+        for (key, values) in &wants.metadata {
+            assert!(
+                metadata.get(key).is_some_and(|v| values.contains(v)),
+                "{name}: {key}"
+            );
+        }
+        for target in &wants.machine_of {
+            assert!(
+                there.contains(target),
+                "{name} on {machine} without {target}"
+            );
+        }
+        for other in there.iter().filter(|other| *other != name) {
+            let globs = &wants.conflicts;
+            let quarrel = globs.iter().any(|glob| glob.matches(other.as_str()));
+            assert!(!quarrel, "{name} conflicts with {other} on {machine}");
+        }
+    }
+
+    /// What each machine has once a plan is carried out.
+    fn after(&self, plan: &Plan) -> BTreeMap<MachineId, BTreeSet<UnitName>> {
+        let schedule = self.cluster.schedule.iter();
+        let mut after: BTreeMap<_, BTreeSet<_>> = schedule
+            .map(|(id, s)| (id.clone(), s.units.keys().cloned().collect()))
+            .collect();
+        for decision in &plan.decisions {
+            let units = after.entry(decision.machine.clone()).or_default();
+            match &decision.change {
+                Change::Unassign { unit, .. } => assert!(units.remove(unit), "{decision}"),
+                Change::Update { unit, .. } => assert!(units.contains(unit), "{decision}"),
+                Change::Assign { unit, .. } => assert!(units.insert(unit.clone()), "{decision}"),
+                Change::Complete { .. } | Change::Forget => {}
+            }
+        }
+        after
+    }
+}
