@@ -20,7 +20,8 @@ const RUN_MAX: Duration = Duration::from_secs(30);
 pub struct Bench {
     pub script: Script,
     folder: tempfile::TempDir,
-    _server: tokio::runtime::Runtime,
+    /// What the cluster is served by.
+    pub runtime: tokio::runtime::Runtime,
 }
 
 /// How a run of the program ended.
@@ -61,11 +62,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let script = Script::default();
         scene(&mut script.lock());
-        let server = serve(&folder.path().join("fleet.sock"), script.clone());
+        let runtime = serve(&folder.path().join("fleet.sock"), script.clone());
         Self {
             script,
             folder,
-            _server: server,
+            runtime,
         }
     }
 
