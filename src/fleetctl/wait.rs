@@ -28,7 +28,7 @@ use crate::unitfile::UnitName;
 /// How long the cluster has to place a unit, or to tell of a change, before it is asked about it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// So many units at most are shown live, and so many are asked why they wait: a screenful.
+/// So many units at most are shown or named at once, and asked why they wait: a screenful.
 const SHOWN_MAX: usize = 8;
 
 /// What has to be open before the first change, so that nothing is missed.
@@ -270,12 +270,13 @@ impl<'c> Run<'c> {
 
     /// The units that are not there yet, for a message.
     fn rest(&self) -> String {
-        let names = self
-            .board
-            .names()
-            .chain(self.says.keys())
-            .map(UnitName::as_str);
-        names.collect::<Vec<_>>().join(", ")
+        let all = || self.board.names().chain(self.says.keys());
+        let mut names: Vec<String> = all().take(SHOWN_MAX).map(ToString::to_string).collect();
+        let more = all().count() - names.len();
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        names.join(", ")
     }
 
     /// Looks at a unit as it is now.
