@@ -28,7 +28,7 @@ use crate::unitfile::UnitName;
 /// How long the cluster has to place a unit, or to tell of a change, before it is asked about it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// So many units at most are shown live, and so many are asked why they wait: a screenful.
+/// So many units at most are shown or named at once, and asked why they wait: a screenful.
 const SHOWN_MAX: usize = 8;
 
 /// What has to be open before the first change, so that nothing is missed.
@@ -76,7 +76,7 @@ pub async fn run(
         run.begin(task)?;
     }
     let outcome = run.drive(&mut events, block).await;
-    context.ui.progress(&[]);
+    context.ui.progress(Vec::new);
     outcome?;
     Ok(if run.failed {
         ExitStatus::Failed
@@ -151,7 +151,7 @@ impl<'c> Run<'c> {
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
         while !(self.says.is_empty() && self.board.is_empty()) {
-            self.show();
+            self.context.ui.progress(|| self.waiting());
             // Cancel-safe: `next` of both streams keeps what it did not return.
             tokio::select! {
                 Some(answer) = self.jobs.next(), if !self.jobs.is_empty() => self.answer(answer)?,
@@ -247,36 +247,36 @@ impl<'c> Run<'c> {
         Ok(())
     }
 
-    /// Shows on a terminal what is being waited for.
-    fn show(&self) {
-        let waiting = self
+    /// What is being waited for, a line a unit.
+    fn waiting(&self) -> Vec<String> {
+        let line = |name: &UnitName| match self.board.verdict(name)? {
+            Progress::Waiting(stage) => {
+                Some(format!("{name}: {}", tell::waiting(&stage, &self.machines)))
+            }
+            Progress::Done(_) | Progress::Failed(_) => None,
+        };
+        let mut lines: Vec<String> = self
             .board
             .names()
-            .filter_map(|name| match self.board.verdict(name) {
-                Some(Progress::Waiting(stage)) => {
-                    Some((name, tell::waiting(&stage, &self.machines)))
-                }
-                _ => None,
-            });
-        let mut lines: Vec<String> = waiting
+            .filter_map(line)
             .take(SHOWN_MAX)
-            .map(|(name, text)| format!("{name}: {text}"))
             .collect();
         let more = self.board.len().saturating_sub(lines.len());
         if more > 0 {
             lines.push(format!("{more} more"));
         }
-        self.context.ui.progress(&lines);
+        lines
     }
 
     /// The units that are not there yet, for a message.
     fn rest(&self) -> String {
-        let names = self
-            .board
-            .names()
-            .chain(self.says.keys())
-            .map(UnitName::as_str);
-        names.collect::<Vec<_>>().join(", ")
+        let all = || self.board.names().chain(self.says.keys());
+        let mut names: Vec<String> = all().take(SHOWN_MAX).map(ToString::to_string).collect();
+        let more = all().count() - names.len();
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        names.join(", ")
     }
 
     /// Looks at a unit as it is now.

@@ -9,4 +9,5 @@ mod bring_up;
 mod cluster;
 mod command_line;
 mod look;
+mod road;
 mod server;

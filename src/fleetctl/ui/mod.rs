@@ -87,7 +87,7 @@ impl Ui {
 
     /// Shows on a terminal what is being waited for, in place of what was shown before; elsewhere
     /// nothing. No lines: nothing is being waited for.
-    pub fn progress(&self, lines: &[String]) {
+    pub fn progress(&self, lines: impl FnOnce() -> Vec<String>) {
         self.progress.show(lines);
     }
 

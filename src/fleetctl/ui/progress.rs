@@ -29,15 +29,16 @@ impl Progress {
     }
 
     /// Replaces the lines.
-    pub(super) fn show(&self, lines: &[String]) {
+    pub(super) fn show(&self, lines: impl FnOnce() -> Vec<String>) {
         let Some(live) = &self.0 else { return };
+        let lines = lines();
         let mut spinners = live.spinners.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = lines.len().min(spinners.len());
         for spinner in spinners.drain(kept..) {
             spinner.finish_and_clear();
             live.area.remove(&spinner);
         }
-        for (at, line) in lines.iter().enumerate() {
+        for (at, line) in lines.into_iter().enumerate() {
             if spinners.len() == at {
                 let spinner = live.area.add(ProgressBar::new_spinner());
                 // A line that does not fit is cut, for a wrapped one could not be taken back.
@@ -47,7 +48,7 @@ impl Progress {
                 spinner.enable_steady_tick(TICK);
                 spinners.push(spinner);
             }
-            spinners[at].set_message(line.clone());
+            spinners[at].set_message(line);
         }
     }
 

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::cluster::Cluster;
 use super::server::{Script, serve};
+
+const FLEETCTL: &str = env!("CARGO_BIN_EXE_fleetctl");
 
 /// No run of the program in a test takes longer, unless it hangs.
 const RUN_MAX: Duration = Duration::from_secs(30);
@@ -17,7 +20,8 @@ const RUN_MAX: Duration = Duration::from_secs(30);
 pub struct Bench {
     pub script: Script,
     folder: tempfile::TempDir,
-    _server: tokio::runtime::Runtime,
+    /// What the cluster is served by.
+    pub runtime: tokio::runtime::Runtime,
 }
 
 /// How a run of the program ended.
@@ -58,11 +62,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let script = Script::default();
         scene(&mut script.lock());
-        let server = serve(&folder.path().join("fleet.sock"), script.clone());
+        let runtime = serve(&folder.path().join("fleet.sock"), script.clone());
         Self {
             script,
             folder,
-            _server: server,
+            runtime,
         }
     }
 
@@ -83,14 +87,34 @@ impl Bench {
 
     /// Runs `fleetctl` with these arguments in the test's folder, against the test's cluster.
     pub fn run(&self, arguments: &str) -> Ended {
-        let endpoint = self.endpoint();
-        self.run_with(arguments, &[("FLEETCTL_ENDPOINT", &endpoint)])
+        self.start(arguments).end()
     }
 
     /// The same with nothing but these variables.
     pub fn run_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Ended {
-        let child = Command::new(env!("CARGO_BIN_EXE_fleetctl"))
-            .args(arguments.split_whitespace())
+        let mut command = Command::new(FLEETCTL);
+        command.args(arguments.split_whitespace());
+        self.begin(command, variables).end()
+    }
+
+    /// Begins to run `fleetctl` against the test's cluster.
+    pub fn start(&self, arguments: &str) -> Running {
+        let mut command = Command::new(FLEETCTL);
+        command.args(arguments.split_whitespace());
+        self.begin(command, &[("FLEETCTL_ENDPOINT", &self.endpoint())])
+    }
+
+    /// Runs a shell script in which `$0` is `fleetctl`.
+    pub fn shell(&self, script: &str) -> Ended {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, FLEETCTL]);
+        let endpoint = self.endpoint();
+        let variables = [("FLEETCTL_ENDPOINT", &*endpoint), ("PATH", "/usr/bin:/bin")];
+        self.begin(command, &variables).end()
+    }
+
+    fn begin(&self, mut command: Command, variables: &[(&str, &str)]) -> Running {
+        let child = command
             .current_dir(self.folder())
             .env_clear()
             .envs(variables.iter().copied())
@@ -99,15 +123,36 @@ impl Bench {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let id = child.id().to_string();
-        let (sender, receiver) = mpsc::channel();
+        let id = child.id();
+        let (sender, output) = mpsc::channel();
         std::thread::spawn(move || sender.send(child.wait_with_output()));
-        let Ok(output) = receiver.recv_timeout(RUN_MAX) else {
-            let _ = Command::new("kill").arg(&id).status();
-            panic!(
-                "fleetctl {arguments} hangs; it asked {:#?}",
-                self.script.lock().asked
-            );
+        Running {
+            id,
+            output,
+            script: self.script.clone(),
+        }
+    }
+}
+
+/// A program that was begun.
+pub struct Running {
+    id: u32,
+    output: mpsc::Receiver<io::Result<Output>>,
+    script: Script,
+}
+
+impl Running {
+    /// Sends it a signal, such as `INT`.
+    pub fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.id);
+        let _ = Command::new("/bin/sh").args(["-c", &kill]).status();
+    }
+
+    /// Waits until it ends.
+    pub fn end(self) -> Ended {
+        let Ok(output) = self.output.recv_timeout(RUN_MAX) else {
+            self.signal("KILL");
+            panic!("it hangs; it asked {:#?}", self.script.lock().asked);
         };
         let output = output.unwrap();
         Ended {

@@ -1,5 +1,8 @@
 //! submit, load and start.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use fleet::api::{Refusal, Why, WhyStatus};
 use fleet::model::TargetState;
 
@@ -123,6 +126,31 @@ fn a_unit_without_a_machine_says_why_once() {
         whys, 1,
         "nothing changed, so there was nothing to ask again: {asked:?}"
     );
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_and_leaves_what_is_wanted() {
+    let (asked, told) = mpsc::channel();
+    let bench = Bench::new(|cluster| {
+        nobody_takes(cluster, "hello.service");
+        cluster.after("GET units/hello.service/why", move |_| {
+            let _ = asked.send(());
+        });
+    });
+    bench.file("hello.service", HELLO);
+    let running = bench.start("start hello");
+    told.recv_timeout(Duration::from_secs(30)).unwrap();
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(130), ""),
+        "{ended}"
+    );
+    let said = "error: interrupted, while waiting for hello.service; what is wanted of them stands";
+    assert!(ended.stderr.contains(said), "{ended}");
+    let wanted = bench.script.lock().units[&name("hello.service")].desired_state;
+    assert_eq!(wanted, Some(TargetState::Launched));
 }
 
 #[test]

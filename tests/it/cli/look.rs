@@ -83,6 +83,25 @@ fn list_unit_files() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let bench = Bench::new(|cluster| {
+        // More than a pipe holds.
+        let contents = format!("[Unit]\nDescription={}\n", "x".repeat(1500));
+        for n in 0..100 {
+            cluster.has(&format!("a@{n}.service"), &contents, Inactive);
+        }
+        cluster.page_size = 100;
+    });
+    let script = "{ \"$0\" list-unit-files --fields=unit,desc; echo exit $? >&2; } | head -n 1";
+    let ended = bench.shell(script);
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(0), "exit 0\n"),
+        "{ended}"
+    );
+}
+
+#[test]
 fn list_machines() {
     let bench = Bench::new(scene);
     bench.run("list-machines").is(

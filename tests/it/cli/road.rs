@@ -1,0 +1,119 @@
+//! The real `fleetctl` over the real API, engines and agents; only the store and systemd are their
+//! twins in memory.
+
+use fleet::fleetd::agent::Standing;
+use fleet::fleetd::api::Api;
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::bench::{Bench, Ended};
+use crate::support::machines::{Machine, Machines};
+
+const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
+const ONESHOT: &str = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
+const PINNED: &str = "[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineMetadata=machine=m3\n";
+
+/// As the daemon's default.
+const TOKEN_LIMIT: usize = 100;
+
+/// One machine, and a folder whose `real.sock` leads to it.
+struct Road {
+    bench: Bench,
+    machine: Machine,
+    _cluster: Machines,
+    _standing: watch::Sender<Standing>,
+}
+
+impl Road {
+    fn new() -> Self {
+        let bench = Bench::new(|_| {});
+        let socket = bench.folder().join("real.sock");
+        let (standing, known) = watch::channel(Standing::Member);
+        let (cluster, machine) = bench.runtime.block_on(async move {
+            let cluster = Machines::new();
+            let machine = cluster.boot("m1").await;
+            let stop = CancellationToken::new();
+            let api = Api::new(cluster.registry.clone(), known, TOKEN_LIMIT, stop);
+            let listener = UnixListener::bind(socket).unwrap();
+            tokio::spawn(async move { axum::serve(listener, api.router()).await });
+            (cluster, machine)
+        });
+        Self {
+            bench,
+            machine,
+            _cluster: cluster,
+            _standing: standing,
+        }
+    }
+
+    fn run(&self, arguments: &str) -> Ended {
+        let socket = self.bench.folder().join("real.sock");
+        let endpoint = format!("--endpoint unix://{}", socket.display());
+        self.bench.run(&format!("{arguments} {endpoint}"))
+    }
+}
+
+#[test]
+fn a_unit_goes_up_and_down() {
+    let road = Road::new();
+    road.bench.file("hello@.service", SERVICE);
+    let loaded = "Unit hello@1.service loaded on m1.../10.0.0.1\n";
+    let launched = "Unit hello@1.service launched on m1.../10.0.0.1\n";
+    let running = "hello@1.service\tm1.../10.0.0.1\tactive\trunning\n";
+    for (arguments, expected) in [
+        ("submit hello@.service", "Unit hello@.service inactive\n"),
+        ("load hello@1", loaded),
+        ("start hello@1", launched),
+        ("start hello@1", launched),
+        ("list-units --no-legend", running),
+        ("stop hello@1", loaded),
+        ("start hello@1", launched),
+        ("unload hello@1", "Unit hello@1.service inactive\n"),
+        ("start hello@1", launched),
+        (
+            "destroy hello@*",
+            "Destroyed hello@1.service\nDestroyed hello@.service\n",
+        ),
+        ("list-units --no-legend", ""),
+    ] {
+        let ended = road.run(arguments);
+        let (mut got, mut lines) = (lines(&ended.stdout), lines(expected));
+        got.sort_unstable();
+        lines.sort_unstable();
+        assert_eq!((ended.code, got), (Some(0), lines), "{arguments}: {ended}");
+    }
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+#[test]
+fn a_oneshot_finishes_and_is_not_started_again() {
+    let road = Road::new();
+    road.bench.file("once.service", ONESHOT);
+    let launched = "Unit once.service launched on m1.../10.0.0.1\n";
+    road.run("start once").is(0, launched, "");
+    road.machine.units.take_calls();
+    road.run("start once").is(0, launched, "");
+    assert!(road.machine.units.take_calls().is_empty());
+}
+
+#[test]
+fn a_unit_that_nobody_takes_waits_and_says_why() {
+    let road = Road::new();
+    road.bench.file("pinned.service", PINNED);
+    let why = "none of 1 machines takes it\n  \
+               m1.../10.0.0.1: MachineMetadata wants machine=m3, the machine has machine=m1\n";
+    let ended = road.run("start pinned --block-attempts 4");
+    let told = format!("pinned.service waits: {why}error: gave up after 4 attempts");
+    assert!(ended.stderr.starts_with(&told), "{ended}");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+    road.run("why pinned")
+        .is(0, &format!("pinned.service is pending: {why}"), "");
+    road.run("stop pinned")
+        .is(0, "Unit pinned.service inactive\n", "");
+    road.run("destroy pinned")
+        .is(0, "Destroyed pinned.service\n", "");
+}
