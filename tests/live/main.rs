@@ -1,6 +1,8 @@
 //! Tests on real machines: systemd, etcd and Docker, in the cluster that `FLEET_CLUSTER` names.
 //! `make test-live` makes one, runs these one after another, and removes it.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 mod bad_input;
 mod cluster;
 mod docker_run;

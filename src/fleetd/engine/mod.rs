@@ -1,8 +1,8 @@
 //! Who runs where: one machine of the cluster leads, looks at everything that is stored, and
 //! writes each machine's schedule.
 //!
-//! [`schedule`] decides and is pure; [`apply`] writes its decisions, under the leader's key. This
-//! room must not know systemd, nor how a machine carries its schedule out.
+//! `schedule` decides and is pure; `apply` writes its decisions, under the leader's key. This room
+//! must not know systemd, nor how a machine carries its schedule out.
 
 mod apply;
 mod board;

@@ -166,8 +166,8 @@ impl Cluster {
                 remove_within(&mut self.metadata, &machine, |set| drop(set.remove(&name)));
             }
             Key::Schedule(machine, name) => {
-                remove_within(&mut self.schedule, &machine, |s| {
-                    drop(s.units.remove(&name))
+                remove_within(&mut self.schedule, &machine, |schedule| {
+                    schedule.units.remove(&name);
                 });
             }
             Key::Planned(machine) => {

@@ -106,7 +106,7 @@ pub(super) trait Manager {
     fn list_units_by_names(&self, names: &[&str]) -> zbus::Result<Vec<UnitInfo>>;
 }
 
-/// A unit's object. Properties are always asked for, never kept: [`unit`] makes it.
+/// A unit's object. Properties are always asked for, never kept: [`unit()`] makes it.
 #[zbus::proxy(
     interface = "org.freedesktop.systemd1.Unit",
     default_service = "org.freedesktop.systemd1",
