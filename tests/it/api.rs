@@ -8,6 +8,7 @@ use axum::http::{Request, StatusCode};
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::api::Api;
 use fleet::fleetd::registry::{EmbeddedStore, Registry};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -334,4 +335,77 @@ async fn why_names_what_is_missing() {
     let why = server.get("/fleet/v1/units/a.service/why").await;
     assert_eq!(why["status"], "pending");
     assert_eq!(why["reason"], "there are no machines in the cluster");
+}
+
+/// What an event stream says, as (event, id, data), until so many have come.
+async fn events(
+    server: &Server,
+    last_id: Option<&str>,
+    count: usize,
+) -> Vec<(String, String, Value)> {
+    let mut request = Request::get("/fleet/v1/events");
+    if let Some(id) = last_id {
+        request = request.header("last-event-id", id);
+    }
+    let response = server
+        .router
+        .clone()
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut body = response.into_body().into_data_stream();
+    let mut text = String::new();
+    while text.matches("\n\n").count() < count {
+        let more = tokio::time::timeout(std::time::Duration::from_secs(10), body.next());
+        let more = more
+            .await
+            .unwrap_or_else(|_| panic!("only {text}"))
+            .unwrap()
+            .unwrap();
+        text.push_str(std::str::from_utf8(&more).unwrap());
+    }
+    let field = |event: &str, name: &str| {
+        let line = event
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    let one = |event: &str| {
+        let data = serde_json::from_str(&field(event, "data")).unwrap();
+        (field(event, "event"), field(event, "id"), data)
+    };
+    text.split_terminator("\n\n").map(one).collect()
+}
+
+#[tokio::test]
+async fn events_go_on_after_the_last_one_seen() {
+    let server = Server::new();
+    let put = async |name: &str| {
+        let body = json!({"desiredState": "inactive", "options": options("/a")});
+        server
+            .ask("PUT", &format!("/fleet/v1/units/{name}"), Some(body))
+            .await;
+    };
+    put("a.service").await;
+    let first = events(&server, None, 1).await;
+    assert_eq!(first[0].0, "ready");
+    put("b.service").await;
+    put("c.service").await;
+    let missed = events(&server, Some(&first[0].1), 3).await;
+    let names: Vec<_> = missed[1..]
+        .iter()
+        .map(|(kind, _, data)| (&kind[..], &data["name"]))
+        .collect();
+    assert_eq!(
+        names,
+        [("unit", &json!("b.service")), ("unit", &json!("c.service"))]
+    );
+    assert_eq!(missed[2].2["unit"]["desiredState"], "inactive");
+    // An id from before what this daemon remembers, and one that is none.
+    assert_eq!(events(&server, Some("0"), 2).await[1].0, "reset");
+    let bad = Request::get("/fleet/v1/events")
+        .header("last-event-id", "x")
+        .body(Body::empty());
+    assert_eq!(server.send(bad.unwrap()).await.0, StatusCode::BAD_REQUEST);
 }

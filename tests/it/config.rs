@@ -127,3 +127,20 @@ fn the_password_is_never_shown() {
     let settings = from_environment(&user).unwrap().settings;
     assert!(!format!("{settings:?}").contains("hush"));
 }
+
+#[test]
+fn the_sample_shows_every_option_with_its_default() {
+    let sample = include_str!("../../dist/fleet.conf");
+    let options: Vec<&str> = sample
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| {
+            line.split_once('=')
+                .is_some_and(|(name, _)| !name.contains(' '))
+        })
+        .collect();
+    assert_eq!(options.len(), 16, "{options:?}");
+    let shown = from_file(&options.join("\n")).unwrap();
+    assert_eq!(shown, from_environment(&[]).unwrap());
+    assert_eq!(from_file(sample).unwrap(), shown);
+}

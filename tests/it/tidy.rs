@@ -116,8 +116,9 @@ fn names(line: &str, path: &str) -> bool {
         let word = |c: char| c.is_alphanumeric() || c == '_';
         let before = line[..at].chars().next_back();
         let after = line[at + path.len()..].chars().next();
-        !before.is_some_and(word)
-            && !(path.ends_with(char::is_alphanumeric) && after.is_some_and(word))
+        let part_of_a_longer_name =
+            path.ends_with(char::is_alphanumeric) && after.is_some_and(word);
+        !(before.is_some_and(word) || part_of_a_longer_name)
     })
 }
 

@@ -29,14 +29,15 @@ impl Cluster {
         self.exec(machine, &["sh", "-c", text])
     }
 
-    /// Put a file on a machine, and the folders above it.
+    /// Put a text on a machine, and the folders above it.
     pub fn write(self, machine: &str, path: &str, contents: &str) {
+        self.put(machine, path, contents.as_bytes());
+    }
+
+    /// Put a file on a machine, and the folders above it.
+    pub fn put(self, machine: &str, path: &str, contents: &[u8]) {
         let write = r#"mkdir -p "$(dirname "$0")" && cat >"$0""#;
-        script(
-            &["exec", machine, "sh", "-c", write, path],
-            contents.as_bytes(),
-        )
-        .success();
+        script(&["exec", machine, "sh", "-c", write, path], contents).success();
     }
 
     /// The names of the machines that are up and plugged in, etcd's members not among them.

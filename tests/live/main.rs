@@ -13,3 +13,4 @@ mod scenarios;
 mod stack;
 mod standalone;
 mod survival;
+mod systemd_laws;

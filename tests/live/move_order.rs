@@ -42,23 +42,36 @@ fn stopped_released_won_started() {
         stopped[0] < started[0],
         "stopped at {stopped:?}, started at {started:?}"
     );
-    // The holder key's own history tells the rest: released after the stop, won before the start.
-    let order = Cluster
-        .sh(
-            "m2",
-            "journalctl --unit=fleet --since=-60s --output=cat --grep 'mover.service: '",
-        )
-        .success();
-    let win = order.find("win mover.service").expect("it was won");
-    let start = order.rfind("start mover.service").expect("it was started");
-    assert!(win < start, "{order}");
-    let left = Cluster
-        .sh(
-            "m1",
-            "journalctl --unit=fleet --since=-60s --output=cat --grep 'mover.service: '",
-        )
-        .success();
-    let steps =
-        ["stop mover", "unlink mover", "release mover"].map(|step| left.rfind(step).expect(step));
-    assert!(steps.is_sorted(), "{left}");
+    let log = |machine| fleetd_steps(machine);
+    let (left, came) = (log("m1"), log("m2"));
+    let last = |steps: &[(f64, String)], step: &str| {
+        let found = steps
+            .iter()
+            .rev()
+            .find(|(_, line)| line.contains(&format!("{step} mover")));
+        found.unwrap_or_else(|| panic!("no {step} in {steps:?}")).0
+    };
+    let order = [
+        last(&left, "stop"),
+        last(&left, "release"),
+        last(&came, "win"),
+        last(&came, "start"),
+    ];
+    assert!(
+        order.is_sorted(),
+        "stop, release, win, start at {order:?}: {left:?} {came:?}"
+    );
+}
+
+/// What fleetd did with the unit, and when, by the journal.
+fn fleetd_steps(machine: &str) -> Vec<(f64, String)> {
+    let steps = "journalctl --unit=fleet --since=-60s --output=short-unix --grep 'mover.service: '";
+    let text = Cluster.sh(machine, steps).success();
+    let step = |line: &str| {
+        Some((
+            line.split_whitespace().next()?.parse().ok()?,
+            line.to_owned(),
+        ))
+    };
+    text.lines().filter_map(step).collect()
 }

@@ -29,7 +29,7 @@ pub struct EngineSettings {
 #[derive(Debug)]
 pub struct Engine {
     settings: EngineSettings,
-    registry: Registry,
+    pub(super) registry: Registry,
     leading: watch::Sender<bool>,
 }
 
@@ -84,6 +84,7 @@ impl Engine {
         let led = tokio::select! {
             led = self.lead(&leadership) => led,
             () = self.renew(&leadership) => Ok(()),
+            () = self.keep_history_short() => Ok(()),
             () = stop.cancelled() => Ok(()),
         };
         // The key goes with the lease, so that the next one need not wait for it to lapse.

@@ -8,6 +8,7 @@ mod apply;
 mod board;
 mod compare;
 mod filter;
+mod history;
 mod lead;
 mod order;
 mod plan;

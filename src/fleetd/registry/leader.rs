@@ -75,6 +75,11 @@ impl Registry {
         self.commit_if(vec![leading], steps).await
     }
 
+    /// Drops history older than `revision`; watches from before it must read anew.
+    pub async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
+        self.store.compact(revision).await
+    }
+
     /// Renews a lease: the leader's, or a machine's session.
     pub async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
         self.store.keep_alive(lease).await
