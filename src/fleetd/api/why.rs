@@ -9,7 +9,7 @@ use super::units::unit_name;
 use crate::api::{Refusal, Why, WhyStatus};
 use crate::fleetd::engine::{Change, Plan, schedule};
 use crate::fleetd::registry::Cluster;
-use crate::model::{MachineId, TargetState};
+use crate::model::{MachineId, Requirements, TargetState};
 use crate::unitfile::UnitName;
 
 /// `GET /units/NAME/why`.
@@ -45,7 +45,7 @@ fn explain(cluster: &Cluster, name: &UnitName) -> Option<Why> {
     } else if !machines.is_empty() {
         (
             WhyStatus::Placed,
-            placed(cluster, name, &machines, unit.requirements.global),
+            placed(cluster, name, &machines, &unit.requirements),
         )
     } else {
         (WhyStatus::Pending, pending(cluster, name, &plan))
@@ -68,23 +68,26 @@ fn explain(cluster: &Cluster, name: &UnitName) -> Option<Why> {
     })
 }
 
-fn placed(cluster: &Cluster, name: &UnitName, machines: &[MachineId], global: bool) -> String {
-    if global {
+fn placed(
+    cluster: &Cluster,
+    name: &UnitName,
+    machines: &[MachineId],
+    wants: &Requirements,
+) -> String {
+    if wants.global {
         return format!(
             "global: on {} of {} machines",
             machines.len(),
             cluster.machines.len()
         );
     }
-    let here = machines[0].short();
-    match cluster.holders.get(name) {
-        Some(holder) if *holder != machines[0] => {
-            format!(
-                "scheduled to {here}; waits for {} to stop it and let go",
-                holder.short()
-            )
+    match (cluster.holders.get(name), wants.machine_of.first()) {
+        (Some(holder), _) if *holder != machines[0] => {
+            format!("waits for {} to stop it and let go", holder.short())
         }
-        _ => format!("scheduled to {here}"),
+        _ if wants.machine_id.is_some() => "MachineID names this machine".to_owned(),
+        (_, Some(target)) => format!("beside {target}, as MachineOf says"),
+        _ => "it takes the unit, and units stay where they are".to_owned(),
     }
 }
 
