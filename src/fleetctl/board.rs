@@ -30,10 +30,7 @@ struct Entry {
 
 impl Entry {
     fn is_fresh(&self) -> bool {
-        self.looked
-            || self
-                .changed
-                .is_some_and(|changed| self.told >= Some(changed))
+        self.looked || self.changed.is_some_and(|changed| self.told >= Some(changed))
     }
 }
 
@@ -42,17 +39,7 @@ impl Board {
     pub fn expect(&mut self, name: UnitName, goal: Goal, states: Vec<State>) {
         let states = by_machine(states);
         let (told, changed, looked) = (None, None, false);
-        self.0.insert(
-            name,
-            Entry {
-                goal,
-                unit: None,
-                states,
-                told,
-                changed,
-                looked,
-            },
-        );
+        self.0.insert(name, Entry { goal, unit: None, states, told, changed, looked });
     }
 
     /// This command's change of a unit is made, in this revision.
@@ -120,10 +107,7 @@ impl Board {
 
     /// The units that were changed, and yet nothing told of it.
     pub fn unheard(&self) -> Vec<UnitName> {
-        let unheard = self
-            .0
-            .iter()
-            .filter(|(_, e)| e.changed.is_some() && !e.is_fresh());
+        let unheard = self.0.iter().filter(|(_, e)| e.changed.is_some() && !e.is_fresh());
         unheard.map(|(name, _)| name.clone()).collect()
     }
 
@@ -151,10 +135,7 @@ impl Board {
 }
 
 fn by_machine(states: Vec<State>) -> States {
-    states
-        .into_iter()
-        .map(|state| (state.machine_id.clone(), state))
-        .collect()
+    states.into_iter().map(|state| (state.machine_id.clone(), state)).collect()
 }
 
 #[cfg(test)]
@@ -188,9 +169,7 @@ mod tests {
     fn active(launch: u64) -> State {
         State {
             name: name(),
-            hash: UnitFile::parse("[Service]\nExecStart=/bin/true\n")
-                .unwrap()
-                .hash(),
+            hash: UnitFile::parse("[Service]\nExecStart=/bin/true\n").unwrap().hash(),
             machine_id: machine(),
             systemd_load_state: "loaded".to_owned(),
             systemd_active_state: "active".to_owned(),
@@ -204,21 +183,12 @@ mod tests {
     }
 
     fn unit_event(revision: i64, launch: u64) -> Event {
-        Event::Unit(UnitEvent {
-            revision,
-            name: name(),
-            unit: Some(unit(launch)),
-        })
+        Event::Unit(UnitEvent { revision, name: name(), unit: Some(unit(launch)) })
     }
 
     fn state_event(revision: i64, launch: u64) -> Event {
         let state = Some(active(launch));
-        Event::State(StateEvent {
-            revision,
-            name: name(),
-            machine_id: machine(),
-            state,
-        })
+        Event::State(StateEvent { revision, name: name(), machine_id: machine(), state })
     }
 
     fn board() -> Board {
@@ -238,11 +208,7 @@ mod tests {
         board.note(&state_event(6, 1));
         assert_eq!(board.verdict(&name()), None, "the change is not made");
         board.changed(&name(), 7);
-        assert_eq!(
-            board.verdict(&name()),
-            None,
-            "nothing is known since the change"
-        );
+        assert_eq!(board.verdict(&name()), None, "nothing is known since the change");
         assert_eq!(board.unheard(), [name()]);
         board.note(&unit_event(7, 2));
         assert_eq!(
@@ -279,11 +245,7 @@ mod tests {
         board.note(&unit_event(7, 2));
         assert!(board.missed().is_empty(), "its change is not made");
         board.changed(&name(), 7);
-        assert_eq!(
-            board.unheard(),
-            [name()],
-            "what was told before is not enough"
-        );
+        assert_eq!(board.unheard(), [name()], "what was told before is not enough");
         board.changed(&name(), 7);
         board.note(&unit_event(7, 2));
         assert!(board.note(&Event::Reset(Ready { revision: 9 })).is_none());
@@ -297,10 +259,7 @@ mod tests {
     fn the_homeless_are_those_without_a_machine() {
         let mut board = board();
         assert!(board.homeless().is_empty());
-        let nowhere = Unit {
-            machine_id: None,
-            ..unit(2)
-        };
+        let nowhere = Unit { machine_id: None, ..unit(2) };
         board.looked(&name(), Some(nowhere), Vec::new());
         assert_eq!(board.homeless(), [name()]);
         board.settle(&name());

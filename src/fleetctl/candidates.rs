@@ -48,11 +48,7 @@ pub async fn candidates(
     let wanted: Vec<Wanted> = named
         .into_iter()
         .zip(units)
-        .map(|((name, argument), unit)| Wanted {
-            name,
-            argument,
-            unit,
-        })
+        .map(|((name, argument), unit)| Wanted { name, argument, unit })
         .collect();
 
     // Only templates that can matter are asked for, and each once.
@@ -62,15 +58,9 @@ pub async fn candidates(
         .filter_map(|wanted| wanted.name.template())
         .collect();
     let units = try_join_all(templates.iter().map(|name| client.unit(name))).await?;
-    let templates: BTreeMap<UnitName, Unit> = templates
-        .into_iter()
-        .zip(units)
-        .filter_map(|(name, unit)| Some((name, unit?)))
-        .collect();
-    Ok(wanted
-        .into_iter()
-        .map(|wanted| wanted.search(&templates))
-        .collect())
+    let templates: BTreeMap<UnitName, Unit> =
+        templates.into_iter().zip(units).filter_map(|(name, unit)| Some((name, unit?))).collect();
+    Ok(wanted.into_iter().map(|wanted| wanted.search(&templates)).collect())
 }
 
 /// A named unit before its contents were searched for.
@@ -82,16 +72,10 @@ struct Wanted {
 
 impl Wanted {
     fn search(self, templates: &BTreeMap<UnitName, Unit>) -> Result<Candidate, Error> {
-        let Self {
-            name,
-            argument,
-            unit,
-        } = self;
+        let Self { name, argument, unit } = self;
         let mut found = source::on_disk(&argument, &name)?;
         if found.is_none() {
-            let template = name
-                .template()
-                .and_then(|name| templates.get_key_value(&name));
+            let template = name.template().and_then(|name| templates.get_key_value(&name));
             found = match template {
                 Some((template, unit)) => Some(Found {
                     file: source::stored(template, unit)?,
@@ -105,11 +89,7 @@ impl Wanted {
                 let file = source::stored(&name, &unit)?;
                 let other = found.filter(|found| found.file.hash() != file.hash());
                 let desired = unit.desired_state.unwrap_or_default();
-                Contents::Stored {
-                    file,
-                    desired,
-                    other,
-                }
+                Contents::Stored { file, desired, other }
             }
             (None, Some(found)) => Contents::New(found),
             (None, None) => return Err(source::nowhere(&argument, &name)),

@@ -215,11 +215,7 @@ fn client_hint(error: &ClientError) -> Option<String> {
         ClientError::Refused { status: 503, .. } => {
             "its log says more: `journalctl -u fleet.service` on that machine"
         }
-        ClientError::Refused {
-            status: 404,
-            request,
-            ..
-        } if request.ends_with("/events") => {
+        ClientError::Refused { status: 404, request, .. } if request.ends_with("/events") => {
             "that fleetd is too old to tell of changes; --no-block does without"
         }
         _ => return None,

@@ -242,9 +242,7 @@ mod tests {
         let active = words.next().unwrap().to_owned();
         State {
             name: UnitName::parse("a.service").unwrap(),
-            hash: UnitFile::parse("[Service]\nExecStart=/bin/true\n")
-                .unwrap()
-                .hash(),
+            hash: UnitFile::parse("[Service]\nExecStart=/bin/true\n").unwrap().hash(),
             machine_id: machine(on),
             systemd_load_state: "loaded".to_owned(),
             systemd_active_state: active,
@@ -258,10 +256,7 @@ mod tests {
     }
 
     fn states(reports: &[(&str, &str)]) -> States {
-        reports
-            .iter()
-            .map(|(on, report)| (machine(on), state(on, report)))
-            .collect()
+        reports.iter().map(|(on, report)| (machine(on), state(on, report))).collect()
     }
 
     fn waiting(stage: Stage) -> Progress {
@@ -307,11 +302,7 @@ mod tests {
         ] {
             let unit = unit(Target::Launched, Target::Loaded, Some("m1"));
             let states = states(&[("m1", report), ("m2", "active done")]);
-            assert_eq!(
-                &progress(Started, Some(&unit), &states),
-                expected,
-                "{report}"
-            );
+            assert_eq!(&progress(Started, Some(&unit), &states), expected, "{report}");
         }
     }
 
@@ -319,10 +310,7 @@ mod tests {
     fn a_start_waits_for_its_machine() {
         let nowhere = unit(Target::Launched, Target::Inactive, None);
         let elsewhere = states(&[("m2", "active done")]);
-        assert_eq!(
-            progress(Started, Some(&nowhere), &elsewhere),
-            waiting(Stage::Machine)
-        );
+        assert_eq!(progress(Started, Some(&nowhere), &elsewhere), waiting(Stage::Machine));
         let placed = unit(Target::Launched, Target::Inactive, Some("m1"));
         let expected = waiting(Stage::Loading(machine("m1")));
         assert_eq!(progress(Started, Some(&placed), &elsewhere), expected);
@@ -359,10 +347,7 @@ mod tests {
         ] {
             let unit = unit(desired, current, on);
             let got = progress(goal, Some(&unit), &states(reports));
-            assert_eq!(
-                got, expected,
-                "{goal:?} {desired} {current} {on:?} {reports:?}"
-            );
+            assert_eq!(got, expected, "{goal:?} {desired} {current} {on:?} {reports:?}");
         }
     }
 
@@ -371,16 +356,9 @@ mod tests {
         let gone = Progress::Done(Arrival::Destroyed);
         assert_eq!(progress(Destroyed, None, &states(&[])), gone);
         let left = states(&[("m2", "deactivating")]);
-        assert_eq!(
-            progress(Destroyed, None, &left),
-            waiting(Stage::Stopping(machine("m2")))
-        );
+        assert_eq!(progress(Destroyed, None, &left), waiting(Stage::Stopping(machine("m2"))));
         let again = unit(Target::Launched, Target::Inactive, None);
-        assert_eq!(
-            progress(Destroyed, Some(&again), &left),
-            gone,
-            "another unit of that name"
-        );
+        assert_eq!(progress(Destroyed, Some(&again), &left), gone, "another unit of that name");
     }
 
     #[test]
@@ -397,31 +375,17 @@ mod tests {
         ] {
             let unit = unit(desired, Target::Inactive, None);
             let expected = Progress::Failed(Failure::Overruled(desired));
-            assert_eq!(
-                progress(goal, Some(&unit), &states(&[])),
-                expected,
-                "{goal:?}"
-            );
+            assert_eq!(progress(goal, Some(&unit), &states(&[])), expected, "{goal:?}");
         }
     }
 
     #[test]
     fn failures_are_told_in_words() {
         for (job, result, status, expected) in [
-            (
-                "failed",
-                Some("exit-code"),
-                Some(3),
-                "it failed (result exit-code, status 3)",
-            ),
+            ("failed", Some("exit-code"), Some(3), "it failed (result exit-code, status 3)"),
             ("failed", Some("signal"), None, "it failed (result signal)"),
             ("done", Some("success"), Some(0), "it failed"),
-            (
-                "timeout",
-                Some("timeout"),
-                None,
-                "its start timed out (result timeout)",
-            ),
+            ("timeout", Some("timeout"), None, "its start timed out (result timeout)"),
             ("dependency", None, None, "a unit that it depends on failed"),
             ("assert", None, None, "its start ended as \"assert\""),
         ] {

@@ -49,11 +49,7 @@ pub async fn lower(context: &Context, verb: Verb, args: &LowerArgs) -> Result<Ex
             Followed::Line(line) => Then::Say(line),
             Followed::Goal(goal) => Then::Reach(goal, states(context, &name).await?),
         };
-        Ok::<Task, Error>(Task {
-            change: change(verb, &name, &unit),
-            name,
-            then,
-        })
+        Ok::<Task, Error>(Task { change: change(verb, &name, &unit), name, then })
     });
     let tasks = try_join_all(tasks).await?;
     wait::run(context, tasks, watch, &args.block).await

@@ -39,22 +39,13 @@ impl Machines {
 
 impl FromIterator<Machine> for Machines {
     fn from_iter<I: IntoIterator<Item = Machine>>(machines: I) -> Self {
-        Self(
-            machines
-                .into_iter()
-                .map(|machine| (machine.id.clone(), machine))
-                .collect(),
-        )
+        Self(machines.into_iter().map(|machine| (machine.id.clone(), machine)).collect())
     }
 }
 
 /// `113f16a7...`, or the whole id.
 pub fn id_legend(id: &MachineId, full: bool) -> String {
-    if full {
-        id.to_string()
-    } else {
-        format!("{}...", id.short())
-    }
+    if full { id.to_string() } else { format!("{}...", id.short()) }
 }
 
 /// The machine this program runs on; `None` where systemd never ran.

@@ -54,9 +54,7 @@ pub fn main() -> ExitCode {
         };
     };
     let context = Context::new(cli.globals);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(&context, &command)),
         Err(error) => Err(Error::Runtime(error)),

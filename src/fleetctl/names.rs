@@ -24,11 +24,7 @@ pub fn parse(arguments: &[String]) -> Result<Named, Error> {
         match named.get(&name) {
             Some(first) if folder(first) != folder(argument) => {
                 let (first, second) = (first.clone(), argument.clone());
-                return Err(Error::NamedTwice {
-                    name,
-                    first,
-                    second,
-                });
+                return Err(Error::NamedTwice { name, first, second });
             }
             _ => drop(named.insert(name, argument.clone())),
         }
@@ -46,16 +42,10 @@ pub async fn select(
     context: &Context,
     arguments: &[String],
 ) -> Result<BTreeMap<UnitName, Unit>, Error> {
-    let (globs, plain): (Vec<&String>, Vec<&String>) = arguments
-        .iter()
-        .partition(|argument| argument.contains(GLOB_CHARACTERS));
-    let globs = globs
-        .into_iter()
-        .map(|text| Glob::parse(text))
-        .collect::<Result<Vec<_>, _>>()?;
-    let names = plain
-        .into_iter()
-        .map(|argument| UnitName::from_argument(argument));
+    let (globs, plain): (Vec<&String>, Vec<&String>) =
+        arguments.iter().partition(|argument| argument.contains(GLOB_CHARACTERS));
+    let globs = globs.into_iter().map(|text| Glob::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let names = plain.into_iter().map(|argument| UnitName::from_argument(argument));
     let names = names.collect::<Result<Vec<_>, _>>()?;
 
     let mut selected = BTreeMap::new();
@@ -71,20 +61,14 @@ pub async fn select(
     for glob in globs {
         let mut matched = false;
         for unit in &units {
-            let Some(name) = unit
-                .name
-                .as_ref()
-                .filter(|name| glob.matches(name.as_str()))
-            else {
+            let Some(name) = unit.name.as_ref().filter(|name| glob.matches(name.as_str())) else {
                 continue;
             };
             matched = true;
             selected.insert(name.clone(), unit.clone());
         }
         if !matched {
-            context
-                .ui
-                .warn(&format!("no unit matches {}", glob.as_str()));
+            context.ui.warn(&format!("no unit matches {}", glob.as_str()));
         }
     }
     Ok(selected)
@@ -96,10 +80,7 @@ mod tests {
 
     fn named(arguments: &[&str]) -> Result<Vec<(String, String)>, Error> {
         let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
-        Ok(parse(&arguments)?
-            .into_iter()
-            .map(|(n, a)| (n.to_string(), a))
-            .collect())
+        Ok(parse(&arguments)?.into_iter().map(|(n, a)| (n.to_string(), a)).collect())
     }
 
     #[test]
@@ -117,17 +98,8 @@ mod tests {
 
     #[test]
     fn one_unit_cannot_have_two_files() {
-        assert_eq!(
-            named(&["hello", "hello.service"])
-                .expect("the same file")
-                .len(),
-            1
-        );
+        assert_eq!(named(&["hello", "hello.service"]).expect("the same file").len(), 1);
         let error = named(&["a/hello.service", "b/hello"]).expect_err("two files");
-        assert!(
-            error
-                .to_string()
-                .contains("a/hello.service and b/hello are both hello.service")
-        );
+        assert!(error.to_string().contains("a/hello.service and b/hello are both hello.service"));
     }
 }

@@ -57,10 +57,7 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
     for candidate in candidates {
         match candidate.and_then(|candidate| plan(verb, candidate, args)) {
             Ok(planned) => {
-                planned
-                    .warnings
-                    .iter()
-                    .for_each(|warning| context.ui.warn(warning));
+                planned.warnings.iter().for_each(|warning| context.ui.warn(warning));
                 tasks.push(planned.task);
             }
             Err(error) => {
@@ -84,12 +81,7 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
         let reason = format!("a template runs nowhere: {word} an instance, as {instance}");
         return Err(Error::Unit { name, reason });
     }
-    let Chosen {
-        step,
-        file,
-        had,
-        ignored,
-    } = choose(verb, &name, contents, args.replace)?;
+    let Chosen { step, file, had, ignored } = choose(verb, &name, contents, args.replace)?;
     let mut notices: Vec<String> = ignored.into_iter().collect();
     let change = match step {
         Step::Keep => Change::Keep,
@@ -116,10 +108,7 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
         Some(goal) => Then::Reach(goal, Vec::new()),
     };
     let task = Task { name, change, then };
-    Ok(Planned {
-        task,
-        warnings: notices,
-    })
+    Ok(Planned { task, warnings: notices })
 }
 
 /// The step to take, and the file that counts.
@@ -136,30 +125,16 @@ fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Res
     let (file, desired, other) = match contents {
         Contents::New(Found { file, .. }) => {
             let step = Step::Store(verb.target());
-            return Ok(Chosen {
-                step,
-                file,
-                had: None,
-                ignored: None,
-            });
+            return Ok(Chosen { step, file, had: None, ignored: None });
         }
-        Contents::Stored {
-            file,
-            desired,
-            other,
-        } => (file, desired, other),
+        Contents::Stored { file, desired, other } => (file, desired, other),
     };
     let differs = other.is_some();
     let step = step(verb, Stored { desired, differs }, replace)
         .map_err(|too_far_up| refusal(name, &too_far_up))?;
     let had = Some(desired);
     Ok(match (step, other) {
-        (Step::Store(_), Some(Found { file, .. })) => Chosen {
-            step,
-            file,
-            had,
-            ignored: None,
-        },
+        (Step::Store(_), Some(Found { file, .. })) => Chosen { step, file, had, ignored: None },
         (_, other) => {
             let ignored = other.map(|Found { origin, .. }| {
                 format!(
@@ -167,19 +142,11 @@ fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Res
                      --replace replaces it"
                 )
             });
-            Chosen {
-                step,
-                file,
-                had,
-                ignored,
-            }
+            Chosen { step, file, had, ignored }
         }
     })
 }
 
 fn refusal(name: &UnitName, reason: &dyn Display) -> Error {
-    Error::Unit {
-        name: name.clone(),
-        reason: reason.to_string(),
-    }
+    Error::Unit { name: name.clone(), reason: reason.to_string() }
 }

@@ -42,16 +42,11 @@ pub fn template_on_disk(argument: &str, name: &UnitName) -> Result<Option<Found>
 /// The file of a unit in the cluster.
 pub fn stored(name: &UnitName, unit: &Unit) -> Result<UnitFile, Error> {
     // Older servers have options only. The contents of newer ones were checked against these.
-    let contents = unit
-        .contents
-        .as_deref()
-        .and_then(|contents| UnitFile::parse(contents).ok());
+    let contents = unit.contents.as_deref().and_then(|contents| UnitFile::parse(contents).ok());
     match contents {
         Some(file) => Ok(file),
-        None => UnitFile::from_options(unit.options.clone()).map_err(|source| Error::Options {
-            name: name.clone(),
-            source,
-        }),
+        None => UnitFile::from_options(unit.options.clone())
+            .map_err(|source| Error::Options { name: name.clone(), source }),
     }
 }
 
@@ -62,26 +57,17 @@ pub fn is_global(name: &UnitName, file: &UnitFile) -> bool {
 
 /// What to say when there is nothing anywhere.
 pub fn nowhere(argument: &str, name: &UnitName) -> Error {
-    let mut looked = Path::new(argument)
-        .with_file_name(name.as_str())
-        .display()
-        .to_string();
+    let mut looked = Path::new(argument).with_file_name(name.as_str()).display().to_string();
     if let Some(template) = name.template() {
         let file = Path::new(argument).with_file_name(template.as_str());
         looked = format!("{looked}, {template} in the cluster, {}", file.display());
     }
-    Error::NoContents {
-        name: name.clone(),
-        looked,
-    }
+    Error::NoContents { name: name.clone(), looked }
 }
 
 /// Reads a unit file; `None` where there is none.
 fn read(path: &Path) -> Result<Option<Found>, Error> {
-    let failed = |source| Error::Read {
-        path: PathBuf::from(path),
-        source,
-    };
+    let failed = |source| Error::Read { path: PathBuf::from(path), source };
     let file = match File::open(path) {
         Ok(file) if file.metadata().map_err(failed)?.is_file() => file,
         Ok(_) => return Ok(None),
@@ -90,31 +76,16 @@ fn read(path: &Path) -> Result<Option<Found>, Error> {
     };
     // One byte more than a unit file may have is enough to have it refused.
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        failed(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is not UTF-8 text",
-        ))
-    })?;
+    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
     let parsed = UnitFile::parse(&text);
-    let file = parsed.map_err(|source| Error::Parse {
-        path: PathBuf::from(path),
-        source,
-    })?;
-    Ok(Some(Found {
-        file,
-        origin: path.display().to_string(),
-    }))
+    let file = parsed.map_err(|source| Error::Parse { path: PathBuf::from(path), source })?;
+    Ok(Some(Found { file, origin: path.display().to_string() }))
 }
 
 fn is_absence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]
@@ -137,49 +108,22 @@ mod tests {
             Some(Path::new(&found?.origin).file_name()?.to_str()?.to_owned())
         };
         let disk = on_disk(&argument, &name).unwrap();
-        (
-            base(disk),
-            base(template_on_disk(&argument, &name).unwrap()),
-        )
+        (base(disk), base(template_on_disk(&argument, &name).unwrap()))
     }
 
     #[test]
     fn files_are_found_by_argument() {
         for (files, argument, disk, template) in [
-            (
-                &["hello.service"][..],
-                "hello.service",
-                Some("hello.service"),
-                None,
-            ),
-            (
-                &["hello.service", "hello"][..],
-                "hello",
-                Some("hello.service"),
-                None,
-            ),
+            (&["hello.service"][..], "hello.service", Some("hello.service"), None),
+            (&["hello.service", "hello"][..], "hello", Some("hello.service"), None),
             (&["hello"][..], "hello", Some("hello"), None),
-            (
-                &["hello@.service"][..],
-                "hello@1",
-                None,
-                Some("hello@.service"),
-            ),
-            (
-                &["a@.service", "a@1.service"][..],
-                "a@1",
-                Some("a@1.service"),
-                Some("a@.service"),
-            ),
+            (&["hello@.service"][..], "hello@1", None, Some("hello@.service")),
+            (&["a@.service", "a@1.service"][..], "a@1", Some("a@1.service"), Some("a@.service")),
             (&[][..], "hello", None, None),
             (&["hello.service"][..], "no-folder/hello", None, None),
         ] {
             let expected = (disk.map(str::to_owned), template.map(str::to_owned));
-            assert_eq!(
-                find(files, argument),
-                expected,
-                "{argument} among {files:?}"
-            );
+            assert_eq!(find(files, argument), expected, "{argument} among {files:?}");
         }
     }
 
@@ -192,9 +136,6 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             assert!(read(&path).is_err());
         }
-        assert!(
-            read(folder.path()).unwrap().is_none(),
-            "a folder is no unit file"
-        );
+        assert!(read(folder.path()).unwrap().is_none(), "a folder is no unit file");
     }
 }

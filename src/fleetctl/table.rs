@@ -39,22 +39,13 @@ impl TableArgs {
         known: &'c [Column<T>],
         default: &str,
     ) -> Result<Vec<&'c Column<T>>, Error> {
-        let fields = self
-            .fields
-            .as_deref()
-            .unwrap_or(default)
-            .split(',')
-            .map(str::trim);
+        let fields = self.fields.as_deref().unwrap_or(default).split(',').map(str::trim);
         fields
             .map(|field| {
                 let found = known.iter().find(|column| column.name == field);
                 found.ok_or_else(|| Error::UnknownField {
                     field: field.to_owned(),
-                    known: known
-                        .iter()
-                        .map(|column| column.name)
-                        .collect::<Vec<_>>()
-                        .join(", "),
+                    known: known.iter().map(|column| column.name).collect::<Vec<_>>().join(", "),
                 })
             })
             .collect()
@@ -64,25 +55,14 @@ impl TableArgs {
     pub fn render<T>(&self, columns: &[&Column<T>], rows: &[T]) -> String {
         let mut lines: Vec<Vec<String>> = Vec::with_capacity(rows.len() + 1);
         if !self.no_legend {
-            lines.push(
-                columns
-                    .iter()
-                    .map(|column| column.name.to_uppercase())
-                    .collect(),
-            );
+            lines.push(columns.iter().map(|column| column.name.to_uppercase()).collect());
         }
         for row in rows {
-            lines.push(
-                columns
-                    .iter()
-                    .map(|column| cell((column.value)(row)))
-                    .collect(),
-            );
+            lines.push(columns.iter().map(|column| cell((column.value)(row))).collect());
         }
         let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max();
-        let tabs: Vec<usize> = (0..columns.len())
-            .map(|at| width(at).unwrap_or(0) / TAB_WIDTH + 1)
-            .collect();
+        let tabs: Vec<usize> =
+            (0..columns.len()).map(|at| width(at).unwrap_or(0) / TAB_WIDTH + 1).collect();
         lines.iter().map(|line| render_line(line, &tabs)).collect()
     }
 }
@@ -106,10 +86,7 @@ fn cell(value: String) -> String {
     if value.is_empty() {
         return NO_VALUE.to_owned();
     }
-    value
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -117,44 +94,23 @@ mod tests {
     use super::*;
 
     const COLUMNS: &[Column<(&str, &str)>] = &[
-        Column {
-            name: "unit",
-            value: |row| row.0.to_owned(),
-        },
-        Column {
-            name: "sub",
-            value: |row| row.1.to_owned(),
-        },
-        Column {
-            name: "both",
-            value: |row| format!("{}{}", row.0, row.1),
-        },
+        Column { name: "unit", value: |row| row.0.to_owned() },
+        Column { name: "sub", value: |row| row.1.to_owned() },
+        Column { name: "both", value: |row| format!("{}{}", row.0, row.1) },
     ];
 
     const ROWS: &[(&str, &str)] = &[("a.service", "running"), ("long-name.service", "")];
 
     fn table(no_legend: bool, fields: &str) -> Result<String, Error> {
-        let args = TableArgs {
-            no_legend,
-            full: false,
-            fields: Some(fields.to_owned()),
-        };
+        let args = TableArgs { no_legend, full: false, fields: Some(fields.to_owned()) };
         Ok(args.render(&args.choose(COLUMNS, "unit")?, ROWS))
     }
 
     #[test]
     fn columns_are_aligned_by_tabs() {
         for (no_legend, fields, expected) in [
-            (
-                false,
-                "unit,sub",
-                "UNIT\t\t\tSUB\na.service\t\trunning\nlong-name.service\t-\n",
-            ),
-            (
-                true,
-                "sub, unit",
-                "running\ta.service\n-\tlong-name.service\n",
-            ),
+            (false, "unit,sub", "UNIT\t\t\tSUB\na.service\t\trunning\nlong-name.service\t-\n"),
+            (true, "sub, unit", "running\ta.service\n-\tlong-name.service\n"),
             (true, "unit", "a.service\nlong-name.service\n"),
         ] {
             assert_eq!(table(no_legend, fields).expect(fields), expected);
@@ -163,11 +119,7 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_has_its_headers() {
-        let args = TableArgs {
-            no_legend: false,
-            full: false,
-            fields: None,
-        };
+        let args = TableArgs { no_legend: false, full: false, fields: None };
         let columns = args.choose(COLUMNS, "unit,sub").expect("known");
         assert_eq!(args.render(&columns, &[]), "UNIT\tSUB\n");
     }

@@ -12,10 +12,7 @@ use crate::unitfile::UnitName;
 pub fn arrived(name: &UnitName, arrival: &Arrival, machines: &Machines) -> String {
     match arrival {
         Arrival::Launched(machine) => {
-            format!(
-                "Unit {name} launched on {}",
-                machines.legend(machine, false)
-            )
+            format!("Unit {name} launched on {}", machines.legend(machine, false))
         }
         Arrival::Loaded(machine) => {
             format!("Unit {name} loaded on {}", machines.legend(machine, false))
@@ -47,32 +44,20 @@ pub fn failed(name: &UnitName, failure: &Failure, machines: &Machines) -> String
         Failure::Gone => format!("{name} was destroyed meanwhile"),
         Failure::Overruled(desired) => format!("{name} is wanted {desired} by somebody else now"),
         Failure::Start(start) => {
-            format!(
-                "{name} on {}: {start}",
-                machines.legend(&start.machine, false)
-            )
+            format!("{name} on {}: {start}", machines.legend(&start.machine, false))
         }
     }
 }
 
 /// Why a unit waits for a machine; ends with a new line.
 pub fn waits(why: &Why, machines: &Machines) -> String {
-    format!(
-        "{} waits: {}\n{}",
-        why.name,
-        why.reason,
-        refusals(why, machines, false)
-    )
+    format!("{} waits: {}\n{}", why.name, why.reason, refusals(why, machines, false))
 }
 
 /// A line for every machine that does not take a unit.
 pub fn refusals(why: &Why, machines: &Machines, full: bool) -> String {
     let line = |refusal: &Refusal| {
-        format!(
-            "  {}: {}\n",
-            machines.legend(&refusal.machine_id, full),
-            refusal.reason
-        )
+        format!("  {}: {}\n", machines.legend(&refusal.machine_id, full), refusal.reason)
     };
     why.refusals.iter().map(line).collect()
 }

@@ -37,19 +37,12 @@ pub async fn run(
         return Ok(ExitStatus::Done);
     };
     let ended = Command::new(program).args(arguments).status();
-    let ended = ended.map_err(|source| Error::Program {
-        program: program.clone(),
-        source,
-    })?;
+    let ended = ended.map_err(|source| Error::Program { program: program.clone(), source })?;
     if ended.success() {
         return Ok(ExitStatus::Done);
     }
-    let code = ended
-        .code()
-        .or_else(|| ended.signal().map(|signal| SIGNAL_BASE + signal));
-    Ok(ExitStatus::External(
-        code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
-    ))
+    let code = ended.code().or_else(|| ended.signal().map(|signal| SIGNAL_BASE + signal));
+    Ok(ExitStatus::External(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
 /// The machine a unit is scheduled to; of a global unit, all that have it.

@@ -112,11 +112,7 @@ mod tests {
             // A file that differs counts only with --replace, and --replace only then.
             for (differs, replace) in [(false, false), (true, false), (false, true)] {
                 let stored = Stored { desired, differs };
-                assert_eq!(
-                    step(verb, stored, replace),
-                    Ok(expected),
-                    "{verb:?} {desired}"
-                );
+                assert_eq!(step(verb, stored, replace), Ok(expected), "{verb:?} {desired}");
             }
         }
     }
@@ -139,10 +135,7 @@ mod tests {
             } else {
                 Err(TooFarUp { verb, desired })
             };
-            let stored = Stored {
-                desired,
-                differs: true,
-            };
+            let stored = Stored { desired, differs: true };
             assert_eq!(step(verb, stored, true), expected, "{verb:?} {desired}");
         }
     }

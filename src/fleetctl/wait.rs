@@ -57,9 +57,8 @@ pub async fn run(
     watch: Option<Watch>,
     block: &BlockArgs,
 ) -> Result<ExitStatus, Error> {
-    let (mut events, machines) = watch.map_or_else(Default::default, |watch| {
-        (Some(watch.events), watch.machines)
-    });
+    let (mut events, machines) =
+        watch.map_or_else(Default::default, |watch| (Some(watch.events), watch.machines));
     let mut run = Run {
         context,
         machines,
@@ -78,11 +77,7 @@ pub async fn run(
     let outcome = run.drive(&mut events, block).await;
     context.ui.progress(Vec::new);
     outcome?;
-    Ok(if run.failed {
-        ExitStatus::Failed
-    } else {
-        ExitStatus::Done
-    })
+    Ok(if run.failed { ExitStatus::Failed } else { ExitStatus::Done })
 }
 
 /// What a request of ours came to.
@@ -209,10 +204,7 @@ impl<'c> Run<'c> {
         match &event {
             Event::Machine(machine) => self.machines.note(machine),
             Event::Reset(_) => {
-                self.board
-                    .missed()
-                    .into_iter()
-                    .for_each(|name| self.look(name));
+                self.board.missed().into_iter().for_each(|name| self.look(name));
             }
             _ => {}
         }
@@ -228,14 +220,10 @@ impl<'c> Run<'c> {
         match self.board.verdict(name) {
             None | Some(Progress::Waiting(_)) => return Ok(()),
             Some(Progress::Done(arrival)) => {
-                self.context
-                    .ui
-                    .line(&tell::arrived(name, &arrival, &self.machines))?;
+                self.context.ui.line(&tell::arrived(name, &arrival, &self.machines))?;
             }
             Some(Progress::Failed(failure)) => {
-                self.context
-                    .ui
-                    .fail(&tell::failed(name, &failure, &self.machines));
+                self.context.ui.fail(&tell::failed(name, &failure, &self.machines));
                 if matches!(failure, Failure::Start(_)) {
                     let more = format!("`fleetctl status {name}` and `fleetctl journal {name}`");
                     self.context.ui.hint(&format!("{more} show more"));
@@ -255,12 +243,7 @@ impl<'c> Run<'c> {
             }
             Progress::Done(_) | Progress::Failed(_) => None,
         };
-        let mut lines: Vec<String> = self
-            .board
-            .names()
-            .filter_map(line)
-            .take(SHOWN_MAX)
-            .collect();
+        let mut lines: Vec<String> = self.board.names().filter_map(line).take(SHOWN_MAX).collect();
         let more = self.board.len().saturating_sub(lines.len());
         if more > 0 {
             lines.push(format!("{more} more"));
@@ -300,10 +283,7 @@ impl<'c> Run<'c> {
     /// Asks about units whose change was not heard of, and why units wait for a machine.
     fn ask(&mut self) {
         self.ask_at = None;
-        self.board
-            .unheard()
-            .into_iter()
-            .for_each(|name| self.look(name));
+        self.board.unheard().into_iter().for_each(|name| self.look(name));
         for name in self.board.homeless().into_iter().take(SHOWN_MAX) {
             if !self.asking.insert(name.clone()) {
                 continue;

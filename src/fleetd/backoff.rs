@@ -17,10 +17,7 @@ pub struct Backoff {
 impl Backoff {
     /// Pauses that double from 50 ms up to `max`.
     pub fn up_to(max: Duration) -> Backoff {
-        Backoff {
-            next: FIRST.min(max),
-            max,
-        }
+        Backoff { next: FIRST.min(max), max }
     }
 
     /// The pause to make now: between half and all of the current step.

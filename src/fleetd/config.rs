@@ -123,9 +123,7 @@ pub fn load(
 ) -> Result<Loaded, ConfigError> {
     let text = file.map(read_file).transpose()?.unwrap_or_default();
     let mut raw = parse(&text).map_err(|message| ConfigError::File {
-        path: file
-            .map(|path| path.display().to_string())
-            .unwrap_or_default(),
+        path: file.map(|path| path.display().to_string()).unwrap_or_default(),
         message,
     })?;
     for (name, value) in environment {
@@ -152,9 +150,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
     let section = defaults.default_section.clone();
     let mut sections = Ini::new_from_defaults(defaults).read(text.to_owned())?;
     if let Some(other) = sections.keys().find(|name| **name != section) {
-        return Err(format!(
-            "section [{other}] is not known; fleet's options have no section"
-        ));
+        return Err(format!("section [{other}] is not known; fleet's options have no section"));
     }
     let options = sections.remove(&section).unwrap_or_default();
     Ok(options
@@ -166,9 +162,8 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
 /// A value without the quotes around it, if it has a pair.
 fn unquoted(value: &str) -> String {
     let value = value.trim();
-    let inner = ['"', '\'']
-        .into_iter()
-        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+    let inner =
+        ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
     inner.unwrap_or(value).to_owned()
 }
 
@@ -191,9 +186,7 @@ fn settings(raw: BTreeMap<String, String>) -> Result<Loaded, ConfigError> {
         public_ip: options.set("public_ip"),
         metadata: options.metadata()?,
         agent_ttl: options.agent_ttl()?,
-        token_limit: options
-            .number::<std::num::NonZeroUsize>("token_limit", "1 or more")?
-            .get(),
+        token_limit: options.number::<std::num::NonZeroUsize>("token_limit", "1 or more")?.get(),
         disable_engine: options.boolean("disable_engine")?,
     };
     Ok(Loaded { settings, warnings })
@@ -204,10 +197,7 @@ struct Options<'a>(&'a BTreeMap<String, String>);
 
 impl Options<'_> {
     fn get(&self, option: &'static str) -> &str {
-        let default = OPTIONS
-            .iter()
-            .find(|(name, _)| *name == option)
-            .map_or("", |(_, d)| d);
+        let default = OPTIONS.iter().find(|(name, _)| *name == option).map_or("", |(_, d)| d);
         self.0.get(option).map_or(default, |value| value.trim())
     }
 
@@ -216,17 +206,11 @@ impl Options<'_> {
     }
 
     fn bad(&self, option: &'static str, wanted: impl Into<String>) -> ConfigError {
-        ConfigError::Value {
-            option,
-            value: self.get(option).to_owned(),
-            wanted: wanted.into(),
-        }
+        ConfigError::Value { option, value: self.get(option).to_owned(), wanted: wanted.into() }
     }
 
     fn number<T: FromStr>(&self, option: &'static str, wanted: &str) -> Result<T, ConfigError> {
-        self.get(option)
-            .parse()
-            .map_err(|_| self.bad(option, format!("should be {wanted}")))
+        self.get(option).parse().map_err(|_| self.bad(option, format!("should be {wanted}")))
     }
 
     fn boolean(&self, option: &'static str) -> Result<bool, ConfigError> {
@@ -252,10 +236,7 @@ impl Options<'_> {
         let is_url =
             |server: &String| server.starts_with("http://") || server.starts_with("https://");
         if servers.is_empty() || !servers.iter().all(is_url) {
-            return Err(self.bad(
-                "etcd_servers",
-                "should be URLs such as http://10.0.0.1:2379",
-            ));
+            return Err(self.bad("etcd_servers", "should be URLs such as http://10.0.0.1:2379"));
         }
         let timeout = self.number("etcd_request_timeout", "a number of seconds")?;
         let request_timeout = Duration::try_from_secs_f64(timeout)
@@ -296,13 +277,6 @@ impl Options<'_> {
 
 /// A list, as `a,b` or as `["a","b"]`.
 fn list(value: &str) -> Vec<String> {
-    let inner = value
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(value);
-    inner
-        .split(',')
-        .map(unquoted)
-        .filter(|entry| !entry.is_empty())
-        .collect()
+    let inner = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(value);
+    inner.split(',').map(unquoted).filter(|entry| !entry.is_empty()).collect()
 }

@@ -49,15 +49,9 @@ pub fn public_ip(peers: &[String]) -> IpAddr {
         let authority = url.split_once("://").map_or(&url[..], |(_, rest)| rest);
         authority.split('/').next()?.to_socket_addrs().ok()?.next()
     });
-    let towards = peers
-        .filter(|peer| !peer.ip().is_loopback())
-        .chain([ANYWHERE.into()]);
+    let towards = peers.filter(|peer| !peer.ip().is_loopback()).chain([ANYWHERE.into()]);
     let mut found = towards.filter_map(|peer| {
-        let any: IpAddr = if peer.is_ipv4() {
-            [0; 4].into()
-        } else {
-            [0; 16].into()
-        };
+        let any: IpAddr = if peer.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
         let socket = UdpSocket::bind((any, 0)).ok()?;
         socket.connect(peer).ok()?;
         socket.local_addr().ok().map(|address| address.ip())
@@ -75,10 +69,7 @@ impl OnlyOne {
     /// Takes the lock file in `folder`.
     pub fn take(folder: &Path) -> Result<OnlyOne, IdentityError> {
         let path = folder.join("lock");
-        let error = |source| IdentityError::Lock {
-            path: path.clone(),
-            source,
-        };
+        let error = |source| IdentityError::Lock { path: path.clone(), source };
         let lock = File::create(&path).map_err(error)?;
         match lock.try_lock() {
             Ok(()) => Ok(OnlyOne { _lock: lock }),

@@ -99,20 +99,10 @@ fn start(args: Args) -> Result<(), Fatal> {
 
 /// The journal adds times and names by itself.
 fn log_to_stderr(verbosity: u8) {
-    let default = if verbosity == 0 {
-        "fleet=info"
-    } else {
-        "fleet=debug"
-    };
+    let default = if verbosity == 0 { "fleet=info" } else { "fleet=debug" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let terminal = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_target(false).with_ansi(terminal);
-    if terminal {
-        log.init()
-    } else {
-        log.without_time().init()
-    }
+    if terminal { log.init() } else { log.without_time().init() }
 }

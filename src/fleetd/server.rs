@@ -59,12 +59,7 @@ pub async fn run(settings: Settings, standalone: bool, listen: Vec<String>) -> R
     };
     let agent = Agent::start(agent_settings, registry.clone(), units.clone()).await?;
     let standing = agent.standing();
-    let api = Api::new(
-        registry.clone(),
-        standing.clone(),
-        settings.token_limit,
-        stop.clone(),
-    );
+    let api = Api::new(registry.clone(), standing.clone(), settings.token_limit, stop.clone());
     let router = api.router();
     for listener in listeners {
         sockets::serve(listener, router.clone(), &tasks, stop.clone());
@@ -88,10 +83,7 @@ pub async fn run(settings: Settings, standalone: bool, listen: Vec<String>) -> R
     notify::stopping();
     stop.cancel();
     tasks.close();
-    if tokio::time::timeout(REQUESTS_TIMEOUT, tasks.wait())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(REQUESTS_TIMEOUT, tasks.wait()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
     farewell.send_replace(Some(part_how(&units, interrupted).await));
@@ -115,19 +107,9 @@ async fn part_how(units: &SystemdManager, interrupted: bool) -> Farewell {
 }
 
 fn engine(settings: &Settings, machine: MachineId, registry: Registry) -> Engine {
-    let candidate = LeaderRecord {
-        machine,
-        version: VERSION.to_owned(),
-    };
+    let candidate = LeaderRecord { machine, version: VERSION.to_owned() };
     let leader_ttl = leader_ttl(settings.agent_ttl);
-    Engine::new(
-        EngineSettings {
-            candidate,
-            leader_ttl,
-            retry_max: leader_ttl / 6,
-        },
-        registry,
-    )
+    Engine::new(EngineSettings { candidate, leader_ttl, retry_max: leader_ttl / 6 }, registry)
 }
 
 /// A leader shall be missed before the machines are whose units it would have to move.
@@ -151,14 +133,8 @@ async fn store(settings: &Settings, standalone: bool) -> Result<Arc<dyn Store>, 
         let path = folder(STANDALONE_FOLDER)?.join("store.redb");
         return Ok(Arc::new(EmbeddedStore::open(path).await?));
     }
-    let EtcdOptions {
-        servers,
-        request_timeout,
-        key_prefix,
-        ca_file,
-        identity,
-        user,
-    } = settings.etcd.clone();
+    let EtcdOptions { servers, request_timeout, key_prefix, ca_file, identity, user } =
+        settings.etcd.clone();
     let encrypted = ca_file.is_some()
         || identity.is_some()
         || servers.iter().any(|server| server.starts_with("https://"));
@@ -166,13 +142,8 @@ async fn store(settings: &Settings, standalone: bool) -> Result<Arc<dyn Store>, 
         ca: ca_file.map(PathBuf::from),
         identity: identity.map(|(certificate, key)| (certificate.into(), key.into())),
     });
-    let settings = EtcdSettings {
-        endpoints: servers,
-        prefix: key_prefix,
-        request_timeout,
-        tls,
-        user,
-    };
+    let settings =
+        EtcdSettings { endpoints: servers, prefix: key_prefix, request_timeout, tls, user };
     Ok(Arc::new(EtcdStore::connect(settings)?))
 }
 
@@ -194,10 +165,8 @@ async fn listeners(addresses: &[String], standalone: bool) -> Result<Vec<Listene
 }
 
 fn folder(path: &str) -> Result<PathBuf, Fatal> {
-    std::fs::create_dir_all(path).map_err(|source| Fatal::Folder {
-        path: path.to_owned(),
-        source,
-    })?;
+    std::fs::create_dir_all(path)
+        .map_err(|source| Fatal::Folder { path: path.to_owned(), source })?;
     Ok(PathBuf::from(path))
 }
 

@@ -63,10 +63,7 @@ pub async fn open(address: &str) -> Result<Listener, ListenError> {
     } else {
         TcpListener::bind(address).await.map(Listener::Tcp)
     };
-    opened.map_err(|source| ListenError {
-        address: address.to_owned(),
-        source,
-    })
+    opened.map_err(|source| ListenError { address: address.to_owned(), source })
 }
 
 async fn open_unix(path: &Path) -> io::Result<UnixListener> {
@@ -88,16 +85,8 @@ pub fn serve(listener: Listener, router: Router, tasks: &TaskTracker, stop: Canc
     let stopped = stop.cancelled_owned();
     tasks.spawn(async move {
         let served = match listener {
-            Listener::Unix(unix) => {
-                axum::serve(unix, router)
-                    .with_graceful_shutdown(stopped)
-                    .await
-            }
-            Listener::Tcp(tcp) => {
-                axum::serve(tcp, router)
-                    .with_graceful_shutdown(stopped)
-                    .await
-            }
+            Listener::Unix(unix) => axum::serve(unix, router).with_graceful_shutdown(stopped).await,
+            Listener::Tcp(tcp) => axum::serve(tcp, router).with_graceful_shutdown(stopped).await,
         };
         if let Err(error) = served {
             tracing::error!(%error, "serving the API");

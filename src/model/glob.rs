@@ -26,10 +26,7 @@ enum Token {
     Literal(char),
     AnyOne,
     AnyRun,
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
 impl Token {
@@ -47,14 +44,9 @@ impl Token {
 impl Glob {
     /// Reads a pattern.
     pub fn parse(pattern: &str) -> Result<Glob, GlobError> {
-        let refuse = |fault| GlobError {
-            pattern: shown(pattern),
-            fault,
-        };
+        let refuse = |fault| GlobError { pattern: shown(pattern), fault };
         if pattern.len() > PATTERN_BYTES_MAX {
-            return Err(refuse(GlobFault::TooLong {
-                bytes: pattern.len(),
-            }));
+            return Err(refuse(GlobFault::TooLong { bytes: pattern.len() }));
         }
         let mut tokens = Vec::new();
         let mut chars = pattern.chars().peekable();
@@ -67,10 +59,7 @@ impl Glob {
                 literal => Token::Literal(literal),
             });
         }
-        Ok(Glob {
-            pattern: pattern.into(),
-            tokens: tokens.into(),
-        })
+        Ok(Glob { pattern: pattern.into(), tokens: tokens.into() })
     }
 
     /// The pattern as it was written.
@@ -224,11 +213,7 @@ mod tests {
             ("hello.*.service", "hello@1.service", false),
         ];
         for (pattern, name, expected) in cases {
-            assert_eq!(
-                Glob::parse(pattern).unwrap().matches(name),
-                expected,
-                "{pattern} {name}"
-            );
+            assert_eq!(Glob::parse(pattern).unwrap().matches(name), expected, "{pattern} {name}");
         }
     }
 
@@ -248,11 +233,7 @@ mod tests {
             ("[\\", GlobFault::Backslash),
         ];
         for (pattern, fault) in cases {
-            assert_eq!(
-                Glob::parse(pattern).map_err(|e| e.fault),
-                Err(fault),
-                "{pattern}"
-            );
+            assert_eq!(Glob::parse(pattern).map_err(|e| e.fault), Err(fault), "{pattern}");
         }
     }
 }

@@ -41,9 +41,7 @@ const SPELLINGS: [(&str, Key); 11] = [
 impl Key {
     /// The option with this spelling, and how far down the list of spellings it is.
     pub(super) fn spelled(name: &str) -> Option<(Key, usize)> {
-        let rank = SPELLINGS
-            .iter()
-            .position(|(spelling, _)| *spelling == name)?;
+        let rank = SPELLINGS.iter().position(|(spelling, _)| *spelling == name)?;
         Some((SPELLINGS[rank].1, rank))
     }
 
@@ -65,11 +63,7 @@ impl fmt::Display for Key {
 pub(super) fn nearest(name: &str) -> &'static str {
     let name = name.to_ascii_lowercase();
     let distance = |spelling: &str| edits(&name, &spelling.to_ascii_lowercase());
-    SPELLINGS
-        .iter()
-        .map(|(spelling, _)| *spelling)
-        .min_by_key(|s| distance(s))
-        .unwrap_or_default()
+    SPELLINGS.iter().map(|(spelling, _)| *spelling).min_by_key(|s| distance(s)).unwrap_or_default()
 }
 
 /// How many characters must be added, removed or replaced to make one text of the other

@@ -25,8 +25,5 @@ pub fn relations(name: &UnitName, file: &UnitFile) -> BTreeSet<UnitName> {
         .filter_map(|word| UnitName::parse(&expand(word, name)).ok());
     // A section that cannot be understood is refused at submission; here it names nobody.
     let peers = Requirements::of(name, file).unwrap_or_default().machine_of;
-    named
-        .chain(peers)
-        .filter(|other| other != name && !other.is_template())
-        .collect()
+    named.chain(peers).filter(|other| other != name && !other.is_template()).collect()
 }

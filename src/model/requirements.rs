@@ -46,17 +46,11 @@ impl Requirements {
             metadata.entry(key).or_default().insert(value);
         }
         Ok(Requirements {
-            machine_id: declared
-                .each(Key::MachineId, name, MachineId::parse)?
-                .into_iter()
-                .next(),
+            machine_id: declared.each(Key::MachineId, name, MachineId::parse)?.into_iter().next(),
             machine_of: sorted(declared.each(Key::MachineOf, name, UnitName::parse)?),
             metadata,
             conflicts: sorted(declared.each(Key::Conflicts, name, Glob::parse)?),
-            global: declared
-                .each(Key::Global, name, boolean)?
-                .pop()
-                .unwrap_or_default(),
+            global: declared.each(Key::Global, name, boolean)?.pop().unwrap_or_default(),
             replaces: sorted(declared.each(Key::Replaces, name, Glob::parse)?),
         })
     }
@@ -80,16 +74,8 @@ impl<'a> Declared<'a> {
                 all.remove(&key);
                 continue;
             }
-            let refuse = |fault| RequirementsError {
-                key,
-                value: shown(line),
-                fault,
-            };
-            let split = if key.is_list() {
-                words::split
-            } else {
-                words::split_quoted
-            };
+            let refuse = |fault| RequirementsError { key, value: shown(line), fault };
+            let split = if key.is_list() { words::split } else { words::split_quoted };
             let values = all.entry(key).or_default();
             for value in split(line).map_err(|e| refuse(e.into()))? {
                 if value.len() > VALUE_BYTES_MAX {
@@ -101,8 +87,7 @@ impl<'a> Declared<'a> {
                 return Err(refuse(RequirementFault::TooMany));
             }
         }
-        all.values_mut()
-            .for_each(|values| values.sort_by_key(|(rank, _)| *rank));
+        all.values_mut().for_each(|values| values.sort_by_key(|(rank, _)| *rank));
         Ok(Declared(all))
     }
 
@@ -113,11 +98,7 @@ impl<'a> Declared<'a> {
 
     /// The values of a key.
     pub fn values(&self, key: Key) -> impl Iterator<Item = &'a str> {
-        self.0
-            .get(&key)
-            .into_iter()
-            .flatten()
-            .map(|(_, value)| *value)
+        self.0.get(&key).into_iter().flatten().map(|(_, value)| *value)
     }
 
     /// What the values of a key mean for this unit.
@@ -130,11 +111,7 @@ impl<'a> Declared<'a> {
         self.values(key)
             .filter(|value| !(name.is_template() && depends_on_instance(value)))
             .map(|value| {
-                let refuse = |e: E| RequirementsError {
-                    key,
-                    value: shown(value),
-                    fault: e.into(),
-                };
+                let refuse = |e: E| RequirementsError { key, value: shown(value), fault: e.into() };
                 parse(&expand(value, name)).map_err(refuse)
             })
             .collect()

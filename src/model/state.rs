@@ -43,14 +43,10 @@ impl FromStr for TargetState {
     type Err = TargetStateError;
 
     fn from_str(text: &str) -> Result<TargetState, TargetStateError> {
-        [
-            TargetState::Inactive,
-            TargetState::Loaded,
-            TargetState::Launched,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == text)
-        .ok_or_else(|| TargetStateError { text: shown(text) })
+        [TargetState::Inactive, TargetState::Loaded, TargetState::Launched]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| TargetStateError { text: shown(text) })
     }
 }
 
@@ -100,16 +96,9 @@ mod tests {
     fn states_are_words_in_order() {
         assert!(TargetState::Inactive < TargetState::Loaded);
         assert!(TargetState::Loaded < TargetState::Launched);
-        for state in [
-            TargetState::Inactive,
-            TargetState::Loaded,
-            TargetState::Launched,
-        ] {
+        for state in [TargetState::Inactive, TargetState::Loaded, TargetState::Launched] {
             assert_eq!(state.as_str().parse(), Ok(state));
-            assert_eq!(
-                serde_json::to_string(&state).unwrap(),
-                format!("{:?}", state.as_str())
-            );
+            assert_eq!(serde_json::to_string(&state).unwrap(), format!("{:?}", state.as_str()));
         }
         assert!("Launched".parse::<TargetState>().is_err());
     }

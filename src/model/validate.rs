@@ -34,17 +34,12 @@ pub fn validate(name: &UnitName, file: &UnitFile) -> Result<Requirements, Invali
             return Err(InvalidUnit::Exclusive { first, second });
         }
     }
-    for (key, globs) in [
-        (Key::Conflicts, &requirements.conflicts),
-        (Key::Replaces, &requirements.replaces),
-    ] {
+    for (key, globs) in
+        [(Key::Conflicts, &requirements.conflicts), (Key::Replaces, &requirements.replaces)]
+    {
         for peer in &requirements.machine_of {
             if let Some(glob) = globs.iter().find(|glob| glob.matches(peer.as_str())) {
-                return Err(InvalidUnit::Peer {
-                    peer: peer.clone(),
-                    key,
-                    glob: glob.clone(),
-                });
+                return Err(InvalidUnit::Peer { peer: peer.clone(), key, glob: glob.clone() });
             }
         }
     }
@@ -89,21 +84,14 @@ pub fn warnings(name: &UnitName, file: &UnitFile) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = keys
         .into_iter()
         .filter(|key| Key::spelled(key).is_none())
-        .map(|key| Warning::UnknownKey {
-            key: shown(key),
-            nearest: nearest(key),
-        })
+        .map(|key| Warning::UnknownKey { key: shown(key), nearest: nearest(key) })
         .collect();
     if let Ok(declared) = Declared::read(file) {
-        let mut ids = declared
-            .values(Key::MachineId)
-            .map(|id| shown(&expand(id, name)));
+        let mut ids = declared.values(Key::MachineId).map(|id| shown(&expand(id, name)));
         if let Some(used) = ids.next() {
             let others = ids.filter(|other| *other != used);
-            warnings.extend(others.map(|other| Warning::SecondMachine {
-                used: used.clone(),
-                other,
-            }));
+            warnings
+                .extend(others.map(|other| Warning::SecondMachine { used: used.clone(), other }));
         }
     }
     warnings

@@ -26,11 +26,7 @@ pub(super) fn split(value: &str) -> Result<Vec<&str>, OpenQuote> {
 
 /// The words of a value that is one word unless it begins with a quote.
 pub(super) fn split_quoted(value: &str) -> Result<Vec<&str>, OpenQuote> {
-    if value.starts_with(['"', '\'']) {
-        split(value)
-    } else {
-        Ok(vec![value])
-    }
+    if value.starts_with(['"', '\'']) { split(value) } else { Ok(vec![value]) }
 }
 
 #[cfg(test)]

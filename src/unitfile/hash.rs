@@ -100,12 +100,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_hash() {
-        for text in [
-            "",
-            "1c6fb6f",
-            "1c6fb6f3684bafb0c173d8b8b957ceff031180cg",
-            "é".repeat(20).as_str(),
-        ] {
+        for text in
+            ["", "1c6fb6f", "1c6fb6f3684bafb0c173d8b8b957ceff031180cg", "é".repeat(20).as_str()]
+        {
             assert_eq!(text.parse::<UnitHash>(), Err(HashError), "{text}");
         }
     }

@@ -12,10 +12,7 @@ pub(super) const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// The sign that makes a line a comment, if it is one. White space may stand before it.
 pub(super) fn is_comment(line: &str) -> Option<char> {
-    line.trim_start_matches(WHITESPACE)
-        .chars()
-        .next()
-        .filter(|c| matches!(c, '#' | ';'))
+    line.trim_start_matches(WHITESPACE).chars().next().filter(|c| matches!(c, '#' | ';'))
 }
 
 /// Whether a line ends in a backslash that is not itself escaped by one.
@@ -40,10 +37,7 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// Reads from the beginning of a file; a byte order mark there is skipped, as systemd does.
     pub fn of(text: &'a str) -> Lines<'a> {
-        Lines {
-            rest: text.strip_prefix('\u{feff}').unwrap_or(text),
-            number: 0,
-        }
+        Lines { rest: text.strip_prefix('\u{feff}').unwrap_or(text), number: 0 }
     }
 
     /// The next line as it stands in the file.
@@ -71,10 +65,7 @@ impl<'a> Lines<'a> {
     }
 
     fn refuse(&self, kind: ParseErrorKind) -> ParseError {
-        ParseError {
-            line: self.number,
-            kind,
-        }
+        ParseError { line: self.number, kind }
     }
 
     /// The next line that is not a comment, with those that continue it.
@@ -88,12 +79,7 @@ impl<'a> Lines<'a> {
                 continue;
             }
             match &mut whole {
-                None => {
-                    whole = Some(Line {
-                        number: self.number,
-                        text: line.to_owned(),
-                    })
-                }
+                None => whole = Some(Line { number: self.number, text: line.to_owned() }),
                 Some(begun) => {
                     begun.text.push('\n');
                     begun.text.push_str(line);

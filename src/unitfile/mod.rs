@@ -78,12 +78,7 @@ impl UnitFile {
         };
         let joined = options.iter().map(as_read).collect();
         let hash = UnitHash::of(&write::write(write::grouped(&options)));
-        UnitFile(Arc::new(Inner {
-            contents,
-            options,
-            joined,
-            hash,
-        }))
+        UnitFile(Arc::new(Inner { contents, options, joined, hash }))
     }
 
     /// The text: byte for byte what was read, or what was written from options.

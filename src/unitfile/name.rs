@@ -26,19 +26,14 @@ impl UnitName {
     /// Checks a whole name, type included (systemd's `unit_name_is_valid`, and which types may have
     /// templates).
     pub fn parse(name: &str) -> Result<UnitName, NameError> {
-        let refuse = |kind| NameError {
-            name: shown(name),
-            kind,
-        };
+        let refuse = |kind| NameError { name: shown(name), kind };
         if name.is_empty() {
             return Err(refuse(NameErrorKind::Empty));
         }
         if name.len() > NAME_BYTES_MAX {
             return Err(refuse(NameErrorKind::TooLong { bytes: name.len() }));
         }
-        let (stem, word) = name
-            .rsplit_once('.')
-            .ok_or_else(|| refuse(NameErrorKind::NoType))?;
+        let (stem, word) = name.rsplit_once('.').ok_or_else(|| refuse(NameErrorKind::NoType))?;
         let unit_type =
             UnitType::from_word(word).ok_or_else(|| refuse(NameErrorKind::UnknownType))?;
         if stem.is_empty() || stem.starts_with('@') {
@@ -50,19 +45,15 @@ impl UnitName {
         if stem.contains('@') && !unit_type.may_template() {
             return Err(refuse(NameErrorKind::NoTemplates { unit_type }));
         }
-        Ok(UnitName {
-            text: name.into(),
-            unit_type,
-        })
+        Ok(UnitName { text: name.into(), unit_type })
     }
 
     /// The unit a command line means: the base name of a path, with `.service` appended unless it
     /// ends in a type systemd knows (as `fleetctl` and `systemctl` do).
     pub fn from_argument(argument: &str) -> Result<UnitName, NameError> {
         let base = argument.rsplit_once('/').map_or(argument, |(_, base)| base);
-        let has_type = base
-            .rsplit_once('.')
-            .is_some_and(|(_, word)| UnitType::from_word(word).is_some());
+        let has_type =
+            base.rsplit_once('.').is_some_and(|(_, word)| UnitType::from_word(word).is_some());
         if has_type || base.is_empty() {
             UnitName::parse(base)
         } else {
@@ -82,18 +73,13 @@ impl UnitName {
 
     /// What is before the first `@`, or before the type when there is none; the specifier `%p`.
     pub fn prefix(&self) -> &str {
-        self.stem()
-            .split_once('@')
-            .map_or(self.stem(), |(prefix, _)| prefix)
+        self.stem().split_once('@').map_or(self.stem(), |(prefix, _)| prefix)
     }
 
     /// What is between the first `@` and the type; the specifier `%i`. `None` for templates and
     /// plain units.
     pub fn instance(&self) -> Option<&str> {
-        self.stem()
-            .split_once('@')
-            .map(|(_, instance)| instance)
-            .filter(|i| !i.is_empty())
+        self.stem().split_once('@').map(|(_, instance)| instance).filter(|i| !i.is_empty())
     }
 
     /// What kind of unit it is.

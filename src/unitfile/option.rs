@@ -35,10 +35,7 @@ pub(super) fn check_section(name: &str) -> Result<(), OptionFault> {
     if name.len() > SECTION_BYTES_MAX {
         return Err(OptionFault::SectionTooLong { bytes: name.len() });
     }
-    match name
-        .chars()
-        .find(|c| c.is_ascii_control() || matches!(c, '"' | '\'' | '\\'))
-    {
+    match name.chars().find(|c| c.is_ascii_control() || matches!(c, '"' | '\'' | '\\')) {
         Some(character) => Err(OptionFault::SectionCharacter(character)),
         None => Ok(()),
     }
@@ -103,11 +100,7 @@ pub(super) fn tidy(value: &str) -> String {
         return trimmed.to_owned();
     }
     let after = &value.trim_start_matches(WHITESPACE)[trimmed.len()..];
-    let kept = if after.starts_with([' ', '\t']) {
-        ' '
-    } else {
-        '\n'
-    };
+    let kept = if after.starts_with([' ', '\t']) { ' ' } else { '\n' };
     format!("{trimmed}{kept}")
 }
 

@@ -36,10 +36,7 @@ fn check_size(text: &str) -> Result<(), ParseError> {
     }
     let within = &text.as_bytes()[..FILE_BYTES_MAX];
     let line = 1 + within.iter().filter(|b| **b == b'\n').count();
-    Err(ParseError {
-        line,
-        kind: ParseErrorKind::FileTooLarge { bytes: text.len() },
-    })
+    Err(ParseError { line, kind: ParseErrorKind::FileTooLarge { bytes: text.len() } })
 }
 
 fn header(line: &str) -> Result<String, ParseErrorKind> {
@@ -55,11 +52,7 @@ fn assignment(section: Option<&str>, line: &str) -> Result<UnitOption, ParseErro
     let (name, value) = line.split_once('=').ok_or(ParseErrorKind::NoEquals)?;
     let section = section.ok_or(ParseErrorKind::NoSection)?.to_owned();
     let name = option::joined(name).into_owned();
-    let option = UnitOption {
-        section,
-        name,
-        value: option::tidy(value),
-    };
+    let option = UnitOption { section, name, value: option::tidy(value) };
     // What is read can be written again, also when continued lines made a name of it.
     option::check(&option)?;
     Ok(option)

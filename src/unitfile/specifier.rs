@@ -60,11 +60,7 @@ mod tests {
             ("app@7.service", "", ""),
         ];
         for (name, value, expanded) in cases {
-            assert_eq!(
-                expand(value, &UnitName::parse(name).unwrap()),
-                expanded,
-                "{value}"
-            );
+            assert_eq!(expand(value, &UnitName::parse(name).unwrap()), expanded, "{value}");
         }
     }
 

@@ -29,10 +29,7 @@ pub(super) fn grouped(options: &[UnitOption]) -> Vec<&UnitOption> {
         .iter()
         .map(|option| {
             let next = places.len();
-            (
-                *places.entry(option.section.as_str()).or_insert(next),
-                option,
-            )
+            (*places.entry(option.section.as_str()).or_insert(next), option)
         })
         .collect();
     sorted.sort_by_key(|(place, _)| *place);

@@ -26,10 +26,7 @@ impl Server {
         let registry = Registry::over(store, std::time::Duration::from_secs(1));
         let (standing, known) = watch::channel(Standing::Member);
         let api = Api::new(registry, known, 2, CancellationToken::new());
-        Server {
-            router: api.router(),
-            standing,
-        }
+        Server { router: api.router(), standing }
     }
 
     async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
@@ -73,36 +70,12 @@ async fn put_answers_as_fleet_did() {
         {"section": "X-Fleet", "name": "Global", "value": "true"},
         {"section": "X-Fleet", "name": "MachineOf", "value": "b.service"}]});
     let table = [
-        (
-            "new without options",
-            "a.service",
-            wanted("loaded"),
-            409,
-            "does not exist",
-        ),
-        (
-            "new with options",
-            "a.service",
-            with("loaded", "/a"),
-            201,
-            "",
-        ),
+        ("new without options", "a.service", wanted("loaded"), 409, "does not exist"),
+        ("new with options", "a.service", with("loaded", "/a"), 201, ""),
         ("the same", "a.service", with("loaded", "/a"), 204, ""),
         ("no options", "a.service", wanted("launched"), 204, ""),
-        (
-            "other options",
-            "a.service",
-            with("launched", "/b"),
-            201,
-            "",
-        ),
-        (
-            "no desired state",
-            "a.service",
-            json!({"options": options("/b")}),
-            409,
-            "desiredState",
-        ),
+        ("other options", "a.service", with("launched", "/b"), 201, ""),
+        ("no desired state", "a.service", json!({"options": options("/b")}), 409, "desiredState"),
         (
             "another name",
             "a.service",
@@ -110,36 +83,12 @@ async fn put_answers_as_fleet_did() {
             400,
             "b.service",
         ),
-        (
-            "a bad name",
-            "a.sevice",
-            with("loaded", "/a"),
-            400,
-            "sevice",
-        ),
-        (
-            "an unknown state",
-            "a.service",
-            wanted("running"),
-            400,
-            "running",
-        ),
+        ("a bad name", "a.sevice", with("loaded", "/a"), 400, "sevice"),
+        ("an unknown state", "a.service", wanted("running"), 400, "running"),
         ("two files", "b.service", two, 400, "not the same"),
-        (
-            "a contradiction",
-            "b.service",
-            contradiction,
-            400,
-            "MachineOf",
-        ),
+        ("a contradiction", "b.service", contradiction, 400, "MachineOf"),
         ("a template", "t@.service", with("inactive", "/a"), 201, ""),
-        (
-            "an active template",
-            "t@.service",
-            wanted("launched"),
-            400,
-            "template",
-        ),
+        ("an active template", "t@.service", wanted("launched"), 400, "template"),
     ];
     for (case, name, body, status, words) in table {
         let path = format!("/fleet/v1/units/{name}");
@@ -147,23 +96,11 @@ async fn put_answers_as_fleet_did() {
         assert_eq!(answered.as_u16(), status, "{case}: {body}");
         let message = body["error"]["message"].as_str().unwrap_or_default();
         assert!(message.contains(words), "{case}: {message}");
-        assert!(
-            status < 400 || body["error"]["code"] == status,
-            "{case}: {body}"
-        );
+        assert!(status < 400 || body["error"]["code"] == status, "{case}: {body}");
     }
     let unit = server.get("/fleet/v1/units/a.service").await;
-    assert_eq!(
-        (&unit["desiredState"], &unit["options"]),
-        (&json!("launched"), &options("/b"))
-    );
-    assert_eq!(
-        server.get("/fleet/v1/units").await["units"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!((&unit["desiredState"], &unit["options"]), (&json!("launched"), &options("/b")));
+    assert_eq!(server.get("/fleet/v1/units").await["units"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -193,9 +130,7 @@ async fn contents_come_back_byte_for_byte() {
     let server = Server::new();
     let contents = "# why\n\n[Service]\nExecStart = /bin/a \\\n  b\n; more\n";
     let body = json!({"contents": contents, "desiredState": "inactive"});
-    server
-        .ask("PUT", "/fleet/v1/units/a.service", Some(body))
-        .await;
+    server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
     let unit = server.get("/fleet/v1/units/a.service").await;
     assert_eq!(unit["contents"], contents);
     assert_eq!(unit["options"].as_array().unwrap().len(), 1);
@@ -227,22 +162,16 @@ async fn lists_come_in_pages_also_under_the_old_path() {
     let server = Server::new();
     for name in ["c.service", "a.service", "b.service"] {
         let body = json!({"desiredState": "inactive", "options": options("/a")});
-        server
-            .ask("PUT", &format!("/v1-alpha/units/{name}"), Some(body))
-            .await;
+        server.ask("PUT", &format!("/v1-alpha/units/{name}"), Some(body)).await;
     }
     let first = server.get("/v1-alpha/units").await;
     let names = |page: &Value| -> Vec<String> {
         let units = page["units"].as_array().unwrap().iter();
-        units
-            .map(|unit| unit["name"].as_str().unwrap().to_owned())
-            .collect()
+        units.map(|unit| unit["name"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(names(&first), ["a.service", "b.service"]);
     let token = first["nextPageToken"].as_str().unwrap();
-    let second = server
-        .get(&format!("/v1-alpha/units?nextPageToken={token}"))
-        .await;
+    let second = server.get(&format!("/v1-alpha/units?nextPageToken={token}")).await;
     assert_eq!(
         (names(&second), &second["nextPageToken"]),
         (vec!["c.service".into()], &Value::Null)
@@ -257,18 +186,9 @@ async fn a_patch_is_checked_whole() {
     let table = [
         (json!([good]), 204),
         (json!([{"op": "remove", "path": "/m1/metadata/disk"}]), 204),
-        (
-            json!([good, {"op": "move", "path": "/m1/metadata/disk", "value": "x"}]),
-            400,
-        ),
-        (
-            json!([good, {"op": "add", "path": "/m1/disk", "value": "x"}]),
-            400,
-        ),
-        (
-            json!([good, {"op": "replace", "path": "/m1/metadata/disk"}]),
-            400,
-        ),
+        (json!([good, {"op": "move", "path": "/m1/metadata/disk", "value": "x"}]), 400),
+        (json!([good, {"op": "add", "path": "/m1/disk", "value": "x"}]), 400),
+        (json!([good, {"op": "replace", "path": "/m1/metadata/disk"}]), 400),
         (json!({}), 400),
     ];
     for (operations, status) in table {
@@ -283,10 +203,7 @@ async fn a_refused_machine_answers_as_if_the_store_were_away() {
     server.standing.send_replace(Standing::Refused);
     let (status, body) = server.ask("GET", "/fleet/v1/units", None).await;
     let sentence = "fleet server unable to communicate with etcd";
-    assert_eq!(
-        (status.as_u16(), &body["error"]["message"]),
-        (503, &json!(sentence))
-    );
+    assert_eq!((status.as_u16(), &body["error"]["message"]), (503, &json!(sentence)));
     assert_eq!(server.get("/fleet/v1/discovery").await["openapi"], "3.0.3");
 }
 
@@ -295,32 +212,14 @@ async fn every_path_of_the_discovery_document_exists() {
     let server = Server::new();
     let document = server.get("/fleet/v1/discovery").await;
     for (path, methods) in document["paths"].as_object().unwrap() {
-        for method in methods
-            .as_object()
-            .unwrap()
-            .keys()
-            .filter(|key| *key != "parameters")
-        {
+        for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
             let path = format!("/fleet/v1{}", path.replace("{name}", "a.service"));
-            let request = Request::builder()
-                .method(&*method.to_uppercase())
-                .uri(&path);
-            let response = server
-                .router
-                .clone()
-                .oneshot(request.body(Body::empty()).unwrap())
-                .await
-                .unwrap();
-            assert_ne!(
-                response.status(),
-                StatusCode::METHOD_NOT_ALLOWED,
-                "{method} {path}"
-            );
+            let request = Request::builder().method(&*method.to_uppercase()).uri(&path);
+            let response =
+                server.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert_ne!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
             let about_a_unit = path.contains("a.service");
-            assert!(
-                about_a_unit || response.status() != StatusCode::NOT_FOUND,
-                "{method} {path}"
-            );
+            assert!(about_a_unit || response.status() != StatusCode::NOT_FOUND, "{method} {path}");
         }
     }
 }
@@ -329,9 +228,7 @@ async fn every_path_of_the_discovery_document_exists() {
 async fn why_names_what_is_missing() {
     let server = Server::new();
     let body = json!({"desiredState": "launched", "options": options("/a")});
-    server
-        .ask("PUT", "/fleet/v1/units/a.service", Some(body))
-        .await;
+    server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
     let why = server.get("/fleet/v1/units/a.service/why").await;
     assert_eq!(why["status"], "pending");
     assert_eq!(why["reason"], "there are no machines in the cluster");
@@ -347,28 +244,18 @@ async fn events(
     if let Some(id) = last_id {
         request = request.header("last-event-id", id);
     }
-    let response = server
-        .router
-        .clone()
-        .oneshot(request.body(Body::empty()).unwrap())
-        .await
-        .unwrap();
+    let response =
+        server.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let mut body = response.into_body().into_data_stream();
     let mut text = String::new();
     while text.matches("\n\n").count() < count {
         let more = tokio::time::timeout(std::time::Duration::from_secs(10), body.next());
-        let more = more
-            .await
-            .unwrap_or_else(|_| panic!("only {text}"))
-            .unwrap()
-            .unwrap();
+        let more = more.await.unwrap_or_else(|_| panic!("only {text}")).unwrap().unwrap();
         text.push_str(std::str::from_utf8(&more).unwrap());
     }
     let field = |event: &str, name: &str| {
-        let line = event
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let line = event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap_or_default().trim().to_owned()
     };
     let one = |event: &str| {
@@ -383,9 +270,7 @@ async fn events_go_on_after_the_last_one_seen() {
     let server = Server::new();
     let put = async |name: &str| {
         let body = json!({"desiredState": "inactive", "options": options("/a")});
-        server
-            .ask("PUT", &format!("/fleet/v1/units/{name}"), Some(body))
-            .await;
+        server.ask("PUT", &format!("/fleet/v1/units/{name}"), Some(body)).await;
     };
     put("a.service").await;
     let first = events(&server, None, 1).await;
@@ -393,19 +278,12 @@ async fn events_go_on_after_the_last_one_seen() {
     put("b.service").await;
     put("c.service").await;
     let missed = events(&server, Some(&first[0].1), 3).await;
-    let names: Vec<_> = missed[1..]
-        .iter()
-        .map(|(kind, _, data)| (&kind[..], &data["name"]))
-        .collect();
-    assert_eq!(
-        names,
-        [("unit", &json!("b.service")), ("unit", &json!("c.service"))]
-    );
+    let names: Vec<_> =
+        missed[1..].iter().map(|(kind, _, data)| (&kind[..], &data["name"])).collect();
+    assert_eq!(names, [("unit", &json!("b.service")), ("unit", &json!("c.service"))]);
     assert_eq!(missed[2].2["unit"]["desiredState"], "inactive");
     // An id from before what this daemon remembers, and one that is none.
     assert_eq!(events(&server, Some("0"), 2).await[1].0, "reset");
-    let bad = Request::get("/fleet/v1/events")
-        .header("last-event-id", "x")
-        .body(Body::empty());
+    let bad = Request::get("/fleet/v1/events").header("last-event-id", "x").body(Body::empty());
     assert_eq!(server.send(bad.unwrap()).await.0, StatusCode::BAD_REQUEST);
 }

@@ -53,19 +53,11 @@ async fn read_request(stream: &mut UnixStream) -> String {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
     }
-    String::from_utf8(head)
-        .unwrap()
-        .lines()
-        .next()
-        .unwrap()
-        .to_owned()
+    String::from_utf8(head).unwrap().lines().next().unwrap().to_owned()
 }
 
 fn answer(body: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 #[tokio::test]
@@ -102,10 +94,7 @@ async fn a_page_that_follows_itself_is_an_error() {
     let page = || answer(r#"{"machines":[],"nextPageToken":"1"}"#);
     let server = Server::new(vec![vec![page(), page(), page()]]);
     let error = server.client(LIMIT).machines().await.unwrap_err();
-    assert_eq!(
-        error.source().unwrap().to_string(),
-        "the next page is this page again"
-    );
+    assert_eq!(error.source().unwrap().to_string(), "the next page is this page again");
 }
 
 #[tokio::test]
@@ -113,26 +102,13 @@ async fn what_is_not_the_api_is_told_apart() {
     let html = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>";
     for (said, expected) in [
         (answer("{}"), Ok(0)),
-        (
-            answer("<html>"),
-            Err("the answer is not what version 1 of the API says"),
-        ),
-        (
-            html.to_owned(),
-            Err("Bad Gateway (GET /fleet/v1/machines: 502)"),
-        ),
+        (answer("<html>"), Err("the answer is not what version 1 of the API says")),
+        (html.to_owned(), Err("Bad Gateway (GET /fleet/v1/machines: 502)")),
         ("SSH-2.0-OpenSSH\r\n".to_owned(), Err("broke off")),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_owned(),
-            Err("broke off"),
-        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_owned(), Err("broke off")),
     ] {
         let server = Server::new(vec![vec![said.clone()]]);
-        let got = server
-            .client(LIMIT)
-            .machines()
-            .await
-            .map(|machines| machines.len());
+        let got = server.client(LIMIT).machines().await.map(|machines| machines.len());
         match (got, expected) {
             (Ok(got), Ok(expected)) => assert_eq!(got, expected),
             (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
@@ -146,10 +122,6 @@ async fn a_stream_that_never_begins_is_left_in_time() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
     // The second answer is never sent, for no second request comes: the stream stays open.
     let server = Server::new(vec![vec![head.to_owned(), String::new()]]);
-    let error = server
-        .client(Duration::from_millis(100))
-        .events()
-        .await
-        .unwrap_err();
+    let error = server.client(Duration::from_millis(100)).events().await.unwrap_err();
     assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
 }

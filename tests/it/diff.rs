@@ -22,19 +22,11 @@ fn hash(version: u8) -> UnitHash {
 
 /// Version 1 of the unit, launched by start number 10.
 fn launched() -> Assignment {
-    Assignment {
-        hash: hash(1),
-        desired: TargetState::Launched,
-        launch: 10,
-        global: false,
-    }
+    Assignment { hash: hash(1), desired: TargetState::Launched, launch: 10, global: false }
 }
 
 fn loaded() -> Assignment {
-    Assignment {
-        desired: TargetState::Loaded,
-        ..launched()
-    }
+    Assignment { desired: TargetState::Loaded, ..launched() }
 }
 
 /// A linked unit of that version, in that active state.
@@ -42,11 +34,7 @@ fn here(version: u8, active: &str) -> Here {
     Here {
         status: Some(Status {
             linked: Some(hash(version)),
-            state: SystemdState {
-                load: "loaded".into(),
-                active: active.into(),
-                sub: "any".into(),
-            },
+            state: SystemdState { load: "loaded".into(), active: active.into(), sub: "any".into() },
             job_pending: false,
             result: None,
             exit_status: None,
@@ -67,16 +55,8 @@ fn known(read_for: &Assignment, version: u8) -> KnownFile {
 }
 
 fn carried_out(here: Here, launch: u64) -> Here {
-    let done = Launched {
-        launch,
-        job: None,
-        result: Some(JobResult::Done),
-        message: None,
-    };
-    Here {
-        launched: Some(done),
-        ..here
-    }
+    let done = Launched { launch, job: None, result: Some(JobResult::Done), message: None };
+    Here { launched: Some(done), ..here }
 }
 
 fn pending(mut here: Here, asked: Option<Ask>) -> Here {
@@ -85,10 +65,7 @@ fn pending(mut here: Here, asked: Option<Ask>) -> Here {
 }
 
 fn theirs(here: Here) -> Here {
-    Here {
-        hold: Hold::Theirs(Some(MachineId::parse("other").unwrap())),
-        ..here
-    }
+    Here { hold: Hold::Theirs(Some(MachineId::parse("other").unwrap())), ..here }
 }
 
 fn nothing() -> Here {
@@ -96,43 +73,23 @@ fn nothing() -> Here {
 }
 
 fn held() -> Here {
-    Here {
-        hold: Hold::Ours,
-        ..Here::default()
-    }
+    Here { hold: Hold::Ours, ..Here::default() }
 }
 
 /// The steps of all units, as the log would show them.
 fn steps(desired: &Desired, observed: &Observed) -> Vec<String> {
-    diff(desired, observed)
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    diff(desired, observed).iter().map(ToString::to_string).collect()
 }
 
 fn desired(units: &[(&str, Assignment)]) -> Desired {
-    let units = units
-        .iter()
-        .map(|(unit, wanted)| (name(unit), wanted.clone()))
-        .collect();
-    Desired {
-        complete: true,
-        units,
-        leaving: false,
-    }
+    let units = units.iter().map(|(unit, wanted)| (name(unit), wanted.clone())).collect();
+    Desired { complete: true, units, leaving: false }
 }
 
 #[test]
 fn each_situation_has_its_one_step() {
-    let newer = Assignment {
-        launch: 20,
-        ..launched()
-    };
-    let other_file = Assignment {
-        hash: hash(2),
-        launch: 20,
-        ..launched()
-    };
+    let newer = Assignment { launch: 20, ..launched() };
+    let other_file = Assignment { hash: hash(2), launch: 20, ..launched() };
     let known_for = |assignment: &Assignment, version| Here {
         file: Some(known(assignment, version)),
         ..held()
@@ -143,69 +100,24 @@ fn each_situation_has_its_one_step() {
     };
     let table: Vec<(&str, Option<Assignment>, Here, &str)> = vec![
         // On its way in.
-        (
-            "new",
-            Some(launched()),
-            nothing(),
-            "win u.service: scheduled here",
-        ),
+        ("new", Some(launched()), nothing(), "win u.service: scheduled here"),
         ("held by another", Some(launched()), theirs(nothing()), ""),
-        (
-            "won, file unknown",
-            Some(launched()),
-            held(),
-            "fetch u.service: scheduled here",
-        ),
-        (
-            "won",
-            Some(launched()),
-            known_for(&launched(), 1),
-            "link u.service: scheduled here",
-        ),
-        (
-            "the store has another file",
-            Some(launched()),
-            known_for(&launched(), 2),
-            "",
-        ),
+        ("won, file unknown", Some(launched()), held(), "fetch u.service: scheduled here"),
+        ("won", Some(launched()), known_for(&launched(), 1), "link u.service: scheduled here"),
+        ("the store has another file", Some(launched()), known_for(&launched(), 2), ""),
         (
             "read for an older schedule",
             Some(newer.clone()),
             known_for(&launched(), 2),
             "fetch u.service: scheduled here",
         ),
-        (
-            "linked",
-            Some(launched()),
-            here(1, "inactive"),
-            "start u.service: launch 10 is new",
-        ),
+        ("linked", Some(launched()), here(1, "inactive"), "start u.service: launch 10 is new"),
         ("only to be loaded", Some(loaded()), here(1, "inactive"), ""),
-        (
-            "started by a timer or a unit that wants it",
-            Some(loaded()),
-            here(1, "active"),
-            "",
-        ),
+        ("started by a timer or a unit that wants it", Some(loaded()), here(1, "active"), ""),
         // As it shall be, whatever systemd made of it.
-        (
-            "runs",
-            Some(launched()),
-            carried_out(here(1, "active"), 10),
-            "",
-        ),
-        (
-            "a oneshot that finished",
-            Some(launched()),
-            carried_out(here(1, "inactive"), 10),
-            "",
-        ),
-        (
-            "failed",
-            Some(launched()),
-            carried_out(here(1, "failed"), 10),
-            "",
-        ),
+        ("runs", Some(launched()), carried_out(here(1, "active"), 10), ""),
+        ("a oneshot that finished", Some(launched()), carried_out(here(1, "inactive"), 10), ""),
+        ("failed", Some(launched()), carried_out(here(1, "failed"), 10), ""),
         // Started anew.
         (
             "runs, started anew",
@@ -234,11 +146,7 @@ fn each_situation_has_its_one_step() {
         (
             "still starting",
             Some(newer.clone()),
-            fresh(
-                pending(carried_out(here(1, "activating"), 10), Some(Ask::Start)),
-                &newer,
-                1,
-            ),
+            fresh(pending(carried_out(here(1, "activating"), 10), Some(Ask::Start)), &newer, 1),
             "restart u.service: launch 20 is new",
         ),
         // Stopped by wish.
@@ -310,12 +218,7 @@ fn each_situation_has_its_one_step() {
             pending(here(1, "inactive"), None),
             "stop u.service: not scheduled here",
         ),
-        (
-            "unlinked",
-            None,
-            held(),
-            "release u.service: not scheduled here",
-        ),
+        ("unlinked", None, held(), "release u.service: not scheduled here"),
         ("gone", None, nothing(), ""),
         // Whatever the schedule says.
         (
@@ -330,27 +233,12 @@ fn each_situation_has_its_one_step() {
             theirs(here(1, "inactive")),
             "unlink u.service: other holds it",
         ),
-        (
-            "left alone",
-            None,
-            Here {
-                held_back: true,
-                ..here(1, "active")
-            },
-            "",
-        ),
+        ("left alone", None, Here { held_back: true, ..here(1, "active") }, ""),
     ];
     for (case, wanted, here, expected) in table {
-        let wanted: Vec<_> = wanted
-            .into_iter()
-            .map(|wanted| ("u.service", wanted))
-            .collect();
+        let wanted: Vec<_> = wanted.into_iter().map(|wanted| ("u.service", wanted)).collect();
         let observed = Observed::from([(name("u.service"), here)]);
-        assert_eq!(
-            steps(&desired(&wanted), &observed).join("; "),
-            expected,
-            "{case}"
-        );
+        assert_eq!(steps(&desired(&wanted), &observed).join("; "), expected, "{case}");
     }
 }
 
@@ -362,10 +250,7 @@ fn the_schedule_of_another_life_means_nothing() {
         (name("runs.service"), here(1, "active")),
         (name("foreign.service"), theirs(here(1, "active"))),
     ]);
-    assert_eq!(
-        steps(&desired, &observed),
-        ["stop foreign.service: other holds it"]
-    );
+    assert_eq!(steps(&desired, &observed), ["stop foreign.service: other holds it"]);
 }
 
 #[test]
@@ -373,23 +258,14 @@ fn a_machine_that_leaves_keeps_nothing() {
     let mut desired = desired(&[("u.service", launched())]);
     desired.leaving = true;
     let observed = Observed::from([(name("u.service"), carried_out(here(1, "active"), 10))]);
-    assert_eq!(
-        steps(&desired, &observed),
-        ["stop u.service: this machine leaves the cluster"]
-    );
+    assert_eq!(steps(&desired, &observed), ["stop u.service: this machine leaves the cluster"]);
 }
 
 #[test]
 fn a_global_unit_needs_no_holder() {
-    let everywhere = Assignment {
-        global: true,
-        ..launched()
-    };
+    let everywhere = Assignment { global: true, ..launched() };
     let desired = desired(&[("u.service", everywhere)]);
-    assert_eq!(
-        steps(&desired, &Observed::new()),
-        ["fetch u.service: scheduled here"]
-    );
+    assert_eq!(steps(&desired, &Observed::new()), ["fetch u.service: scheduled here"]);
 }
 
 #[test]
@@ -402,12 +278,7 @@ fn a_start_waits_until_its_peers_are_linked() {
     };
     let wanted = desired(&[("app.service", launched()), ("db.service", launched())]);
     let cases = [
-        (
-            "not linked yet",
-            known(&launched(), 1),
-            vec!["link db.service: scheduled here"],
-            held(),
-        ),
+        ("not linked yet", known(&launched(), 1), vec!["link db.service: scheduled here"], held()),
         (
             "linked",
             known(&launched(), 1),
@@ -418,23 +289,13 @@ fn a_start_waits_until_its_peers_are_linked() {
             "cannot be linked",
             known(&launched(), 1),
             vec!["start app.service: launch 10 is new"],
-            Here {
-                broken: true,
-                held_back: true,
-                ..held()
-            },
+            Here { broken: true, held_back: true, ..held() },
         ),
     ];
     for (case, file, expected, db) in cases {
-        let db = Here {
-            file: Some(file),
-            ..db
-        };
+        let db = Here { file: Some(file), ..db };
         let observed = BTreeMap::from([
-            (
-                name("app.service"),
-                app(&["db.service", "elsewhere.service"]),
-            ),
+            (name("app.service"), app(&["db.service", "elsewhere.service"])),
             (name("db.service"), db),
         ]);
         assert_eq!(steps(&wanted, &observed), expected, "{case}");

@@ -28,20 +28,13 @@ fn piece() -> impl Strategy<Value = Piece> {
         any_char().prop_map(Piece::Literal),
         Just(Piece::One),
         Just(Piece::Run),
-        (
-            any::<bool>(),
-            proptest::collection::vec((any_char(), any_char()), 1..3)
-        )
+        (any::<bool>(), proptest::collection::vec((any_char(), any_char()), 1..3))
             .prop_map(|(negated, ranges)| Piece::Class(negated, ranges)),
     ]
 }
 
 fn escaped(c: char) -> String {
-    if c.is_ascii_alphabetic() {
-        c.to_string()
-    } else {
-        format!("\\{c}")
-    }
+    if c.is_ascii_alphabetic() { c.to_string() } else { format!("\\{c}") }
 }
 
 fn pattern(pieces: &[Piece]) -> String {
@@ -50,14 +43,8 @@ fn pattern(pieces: &[Piece]) -> String {
         Piece::One => "?".to_owned(),
         Piece::Run => "*".to_owned(),
         Piece::Class(negated, ranges) => {
-            let ranges = ranges
-                .iter()
-                .map(|(a, b)| format!("{}-{}", escaped(*a), escaped(*b)));
-            format!(
-                "[{}{}]",
-                if *negated { "^" } else { "" },
-                ranges.collect::<String>()
-            )
+            let ranges = ranges.iter().map(|(a, b)| format!("{}-{}", escaped(*a), escaped(*b)));
+            format!("[{}{}]", if *negated { "^" } else { "" }, ranges.collect::<String>())
         }
     };
     pieces.iter().map(text).collect()

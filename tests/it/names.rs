@@ -11,61 +11,24 @@ fn names_are_those_of_systemd() {
         // name, stem, prefix, instance, template
         ("foo.service", "foo", "foo", None, None),
         ("foo@.service", "foo@", "foo", None, None),
-        (
-            "foo@bar.service",
-            "foo@bar",
-            "foo",
-            Some("bar"),
-            Some("foo@.service"),
-        ),
-        (
-            "foo@bar@baz.service",
-            "foo@bar@baz",
-            "foo",
-            Some("bar@baz"),
-            Some("foo@.service"),
-        ),
-        (
-            "foo.1@2.socket",
-            "foo.1@2",
-            "foo.1",
-            Some("2"),
-            Some("foo.1@.socket"),
-        ),
-        (
-            "dev-disk\\x2d1.mount",
-            "dev-disk\\x2d1",
-            "dev-disk\\x2d1",
-            None,
-            None,
-        ),
+        ("foo@bar.service", "foo@bar", "foo", Some("bar"), Some("foo@.service")),
+        ("foo@bar@baz.service", "foo@bar@baz", "foo", Some("bar@baz"), Some("foo@.service")),
+        ("foo.1@2.socket", "foo.1@2", "foo.1", Some("2"), Some("foo.1@.socket")),
+        ("dev-disk\\x2d1.mount", "dev-disk\\x2d1", "dev-disk\\x2d1", None, None),
         ("a:b_c-d.snapshot", "a:b_c-d", "a:b_c-d", None, None),
     ];
     for (text, stem, prefix, instance, template) in cases {
         let name = UnitName::parse(text).unwrap();
         assert_eq!((name.stem(), name.prefix()), (stem, prefix), "{text}");
-        assert_eq!(
-            (name.instance(), name.is_instance()),
-            (instance, instance.is_some()),
-            "{text}"
-        );
-        assert_eq!(
-            name.template().as_ref().map(UnitName::as_str),
-            template,
-            "{text}"
-        );
+        assert_eq!((name.instance(), name.is_instance()), (instance, instance.is_some()), "{text}");
+        assert_eq!(name.template().as_ref().map(UnitName::as_str), template, "{text}");
         assert_eq!(name.is_template(), text == "foo@.service", "{text}");
     }
     let longest = format!("{}.service", "a".repeat(NAME_BYTES_MAX - 8));
     assert!(UnitName::parse(&longest).is_ok());
     let refused = [
         ("", NameErrorKind::Empty),
-        (
-            &format!("a{longest}"),
-            NameErrorKind::TooLong {
-                bytes: NAME_BYTES_MAX + 1,
-            },
-        ),
+        (&format!("a{longest}"), NameErrorKind::TooLong { bytes: NAME_BYTES_MAX + 1 }),
         ("foo", NameErrorKind::NoType),
         ("foo.", NameErrorKind::UnknownType),
         ("foo.network", NameErrorKind::UnknownType),
@@ -75,19 +38,10 @@ fn names_are_those_of_systemd() {
         ("a/b.service", NameErrorKind::Character { character: '/' }),
         ("a b.service", NameErrorKind::Character { character: ' ' }),
         ("é.service", NameErrorKind::Character { character: 'é' }),
-        (
-            "a@b.mount",
-            NameErrorKind::NoTemplates {
-                unit_type: UnitType::Mount,
-            },
-        ),
+        ("a@b.mount", NameErrorKind::NoTemplates { unit_type: UnitType::Mount }),
     ];
     for (text, kind) in refused {
-        assert_eq!(
-            UnitName::parse(text).map_err(|e| e.kind),
-            Err(kind),
-            "{text}"
-        );
+        assert_eq!(UnitName::parse(text).map_err(|e| e.kind), Err(kind), "{text}");
     }
 }
 

@@ -7,10 +7,7 @@ use proptest::prelude::*;
 
 fn unit(name: &str, x_fleet: &str) -> (UnitName, UnitFile) {
     let text = format!("[Service]\nExecStart=/bin/true\n[X-Fleet]\n{x_fleet}");
-    (
-        UnitName::parse(name).unwrap(),
-        UnitFile::parse(&text).unwrap(),
-    )
+    (UnitName::parse(name).unwrap(), UnitFile::parse(&text).unwrap())
 }
 
 fn requirements(name: &str, x_fleet: &str) -> Requirements {
@@ -37,35 +34,17 @@ fn globs(globs: &[&str]) -> Vec<Glob> {
 #[test]
 fn nothing_asked_is_nothing_required() {
     assert_eq!(requirements("a.service", ""), Requirements::default());
-    assert_eq!(
-        requirements("a.service", "Unknown=1"),
-        Requirements::default()
-    );
-    let (name, file) = unit(
-        "a.service",
-        "[Unit]\nMachineID=m\nX-ConditionMachineOf=b.service",
-    );
+    assert_eq!(requirements("a.service", "Unknown=1"), Requirements::default());
+    let (name, file) = unit("a.service", "[Unit]\nMachineID=m\nX-ConditionMachineOf=b.service");
     assert_eq!(validate(&name, &file), Ok(Requirements::default()));
 }
 
 #[test]
 fn every_spelling_says_the_same() {
     let id = Some(MachineId::parse("m-1").unwrap());
-    for key in [
-        "MachineID",
-        "X-ConditionMachineID",
-        "X-ConditionMachineBootID",
-    ] {
-        assert_eq!(
-            requirements("a.service", &format!("{key}=m-1")).machine_id,
-            id,
-            "{key}"
-        );
-        assert_eq!(
-            requirements("a.service", &format!("{key}=\"m-1\"")).machine_id,
-            id,
-            "{key}"
-        );
+    for key in ["MachineID", "X-ConditionMachineID", "X-ConditionMachineBootID"] {
+        assert_eq!(requirements("a.service", &format!("{key}=m-1")).machine_id, id, "{key}");
+        assert_eq!(requirements("a.service", &format!("{key}=\"m-1\"")).machine_id, id, "{key}");
     }
     for key in ["MachineOf", "X-ConditionMachineOf"] {
         let found = requirements("a.service", &format!("{key}=b.service")).machine_of;
@@ -98,10 +77,7 @@ fn lists_are_gathered_sorted_and_reset() {
         requirements("a.service", "X-Conflicts=a*\nConflicts=\nConflicts=b*").conflicts,
         globs(&["b*"])
     );
-    assert_eq!(
-        requirements("a.service", "Replaces=a* \\\n  b*").replaces,
-        globs(&["a*", "b*"])
-    );
+    assert_eq!(requirements("a.service", "Replaces=a* \\\n  b*").replaces, globs(&["a*", "b*"]));
 }
 
 #[test]
@@ -114,14 +90,7 @@ fn metadata_are_pairs() {
         .map(|(key, values)| (key.as_str(), values.iter().map(String::as_str).collect()))
         .collect();
     let regions = vec!["eu", "us-east", "us-west"];
-    assert_eq!(
-        found,
-        [
-            ("disk", vec!["ssd"]),
-            ("region", regions),
-            ("zone", vec!["far east"])
-        ]
-    );
+    assert_eq!(found, [("disk", vec!["ssd"]), ("region", regions), ("zone", vec!["far east"])]);
     for pair in ["a", "=b", "a=", "a=b=c", "a=b c=d", "\"a=b\" c", "\"a=b"] {
         let words = refusal("a.service", &format!("MachineMetadata={pair}"));
         assert!(words.starts_with("[X-Fleet] MachineMetadata="), "{words}");
@@ -130,17 +99,10 @@ fn metadata_are_pairs() {
 
 #[test]
 fn global_is_a_boolean() {
-    for (value, expected) in [
-        ("true", true),
-        ("Yes", true),
-        ("1", true),
-        ("on", true),
-        ("no", false),
-    ] {
-        assert_eq!(
-            requirements("a.service", &format!("Global={value}")).global,
-            expected
-        );
+    for (value, expected) in
+        [("true", true), ("Yes", true), ("1", true), ("on", true), ("no", false)]
+    {
+        assert_eq!(requirements("a.service", &format!("Global={value}")).global, expected);
     }
     assert!(!requirements("a.service", "Global=true\nGlobal=false").global);
     assert!(!requirements("a.service", "Global=true\nGlobal=").global);
@@ -152,19 +114,10 @@ fn global_is_a_boolean() {
 
 #[test]
 fn specifiers_are_expanded() {
-    let found = requirements(
-        "app@7.service",
-        "MachineOf=db@%i.service\nConflicts=%p@*.service %n",
-    );
+    let found = requirements("app@7.service", "MachineOf=db@%i.service\nConflicts=%p@*.service %n");
     assert_eq!(found.machine_of, names(&["db@7.service"]));
     assert_eq!(found.conflicts, globs(&["app@*.service", "app@7.service"]));
-    assert_eq!(
-        requirements("m-1.service", "MachineID=%N")
-            .machine_id
-            .unwrap()
-            .as_str(),
-        "m-1"
-    );
+    assert_eq!(requirements("m-1.service", "MachineID=%N").machine_id.unwrap().as_str(), "m-1");
 }
 
 #[test]
@@ -197,10 +150,7 @@ fn contradictions_are_refused() {
         assert!(words.contains(" cannot be used with "), "{words}");
     }
     for key in ["Conflicts", "Replaces"] {
-        let words = refusal(
-            "a.service",
-            &format!("MachineOf=b.service c.service\n{key}=c*"),
-        );
+        let words = refusal("a.service", &format!("MachineOf=b.service c.service\n{key}=c*"));
         let begins = format!("[X-Fleet] MachineOf=c.service can never hold, for {key}=c* matches");
         assert!(words.starts_with(&begins), "{words}");
     }
@@ -231,9 +181,7 @@ fn refusals_say_what_and_why() {
     assert!(refusal("a.service", "MachineID=a/b").contains("invalid machine id \"a/b\""));
     let long = format!("Replaces={}", "%n".repeat(257));
     assert!(refusal("a.service", &long).contains("more than 512 bytes"));
-    let many = (0..101)
-        .map(|i| format!("Conflicts={i}\n"))
-        .collect::<String>();
+    let many = (0..101).map(|i| format!("Conflicts={i}\n")).collect::<String>();
     assert!(refusal("a.service", &many).contains("more than 100 values"));
 }
 
@@ -241,10 +189,7 @@ fn refusals_say_what_and_why() {
 fn doubtful_keys_are_warned_of() {
     let text = "MachineOff=b.service\nconflicts=a\nMachineID=b\nX-ConditionMachineID=c";
     let (name, file) = unit("a.service", text);
-    let words: Vec<String> = warnings(&name, &file)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let words: Vec<String> = warnings(&name, &file).iter().map(ToString::to_string).collect();
     assert_eq!(
         words,
         [
@@ -264,10 +209,8 @@ fn relations_are_the_units_a_start_looks_for() {
                 Wants=db@%i.service %H.service tpl@.service\nAfter=\"d.service\" %n nonsense\n\
                 Requisite=e.target\nBefore=f.service\nPartOf=g.service\n\
                 [X-Fleet]\nX-ConditionMachineOf=h.service\n";
-    let found: Vec<String> = relations(&name, &UnitFile::parse(text).unwrap())
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let found: Vec<String> =
+        relations(&name, &UnitFile::parse(text).unwrap()).iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
         [

@@ -62,23 +62,15 @@ async fn destroyed_and_started_with_another_file() {
     let m1 = cluster.boot("m1").await;
     cluster.put("a.service", Some(SERVICE), Launched).await;
     cluster.until_reported("a.service", &m1, "active").await;
-    cluster
-        .registry
-        .destroy_unit(&unit("a.service"))
-        .await
-        .unwrap();
+    cluster.registry.destroy_unit(&unit("a.service")).await.unwrap();
     let other = "[Service]\nExecStart=/bin/sleep 1000\n";
     cluster.put("a.service", Some(other), Launched).await;
     let hash = fleet::unitfile::UnitFile::parse(other).unwrap().hash();
     cluster.until_reported("a.service", &m1, "active").await;
     let has_new_file = |c: &fleet::fleetd::registry::Cluster| {
-        c.states[&unit("a.service")]
-            .values()
-            .all(|state| state.hash == hash)
+        c.states[&unit("a.service")].values().all(|state| state.hash == hash)
     };
-    cluster
-        .until("started from the new file", has_new_file)
-        .await;
+    cluster.until("started from the new file", has_new_file).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,10 +79,7 @@ async fn a_oneshot_runs_once() {
     let mut m1 = cluster.boot("m1").await;
     cluster.put("once.service", Some(ONESHOT), Launched).await;
     let finished = |c: &fleet::fleetd::registry::Cluster| {
-        let state = c
-            .states
-            .get(&unit("once.service"))
-            .and_then(|on| on.values().next());
+        let state = c.states.get(&unit("once.service")).and_then(|on| on.values().next());
         state.is_some_and(|state| state.active == "inactive" && state.job.is_some())
     };
     cluster.until("finished", finished).await;
@@ -99,10 +88,7 @@ async fn a_oneshot_runs_once() {
     m1.until_standing(Standing::Member).await;
     cluster.put("other.service", Some(SERVICE), Launched).await;
     cluster.until_reported("other.service", &m1, "active").await;
-    let starts = calls(&m1)
-        .into_iter()
-        .filter(|call| call == "start once.service")
-        .count();
+    let starts = calls(&m1).into_iter().filter(|call| call == "start once.service").count();
     assert_eq!(starts, 1);
 }
 
@@ -124,16 +110,10 @@ async fn a_restart_or_a_crash_of_fleetd_touches_no_unit() {
         m1.until_standing(Standing::Member).await;
         cluster.put("b.service", Some(SERVICE), Launched).await;
         cluster.until_reported("b.service", &m1, "active").await;
-        let calls: Vec<_> = calls(&m1)
-            .into_iter()
-            .filter(|call| !call.ends_with(" b.service"))
-            .collect();
+        let calls: Vec<_> =
+            calls(&m1).into_iter().filter(|call| !call.ends_with(" b.service")).collect();
         assert_eq!(calls, [""; 0], "after a crash: {crash}");
-        cluster
-            .registry
-            .destroy_unit(&unit("b.service"))
-            .await
-            .unwrap();
+        cluster.registry.destroy_unit(&unit("b.service")).await.unwrap();
         cluster.until("b is gone", |c| c.states.len() == 2).await;
     }
 }
@@ -180,20 +160,9 @@ async fn a_session_that_was_lost_is_rebuilt_without_stopping_a_unit() {
     calls(&m1);
     let life = |c: &fleet::fleetd::registry::Cluster| c.machines.values().next().map(|m| m.created);
     let before = life(&cluster.registry.cluster().read());
-    let lease = cluster
-        .registry
-        .present(&m1.id)
-        .await
-        .unwrap()
-        .unwrap()
-        .lease
-        .unwrap();
+    let lease = cluster.registry.present(&m1.id).await.unwrap().unwrap().lease.unwrap();
     cluster.registry.revoke(lease).await.unwrap();
-    cluster
-        .until("a new life", |c| {
-            life(c).is_some_and(|now| Some(now) != before)
-        })
-        .await;
+    cluster.until("a new life", |c| life(c).is_some_and(|now| Some(now) != before)).await;
     cluster.until_reported("a.service", &m1, "active").await;
     cluster
         .until("planned anew", |c| {

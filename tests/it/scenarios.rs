@@ -47,29 +47,15 @@ impl Play {
             "submit" | "unload" => TargetState::Inactive,
             _ => return self.world.destroy(name),
         };
-        let stored = self
-            .world
-            .cluster
-            .units
-            .get(name)
-            .map(|unit| unit.contents.to_string());
+        let stored = self.world.cluster.units.get(name).map(|unit| unit.contents.to_string());
         let contents = stored.unwrap_or_else(|| self.file_of(name).to_owned());
         let launch = self.world.revision().unsigned_abs();
-        self.world.store(
-            name,
-            &UnitRecord {
-                contents,
-                desired,
-                launch,
-            },
-        );
+        self.world.store(name, &UnitRecord { contents, desired, launch });
     }
 
     /// The file of a unit: its own, or its template's.
     fn file_of(&self, name: &UnitName) -> &str {
-        let template = name
-            .template()
-            .and_then(|template| self.files.get(&template));
+        let template = name.template().and_then(|template| self.files.get(&template));
         let file = self.files.get(name).or(template);
         file.unwrap_or_else(|| panic!("the script has no file for {name}"))
     }
@@ -108,11 +94,7 @@ impl Play {
             Place::ApartFrom(other) => found.is_disjoint(&self.places(other)) && !found.is_empty(),
             Place::Everywhere => found.len() == self.world.cluster.machines.len(),
         };
-        assert!(
-            holds,
-            "{name} should be {place:?}, it is on {found:?}\n{}",
-            self.transcript
-        );
+        assert!(holds, "{name} should be {place:?}, it is on {found:?}\n{}", self.transcript);
     }
 
     fn why(&self, name: &UnitName, words: &str) {
@@ -124,10 +106,7 @@ impl Play {
             .map(|(id, why)| format!("{id}: {why}"))
             .collect();
         let said = reasons.iter().any(|reason| reason.contains(words));
-        assert!(
-            said && self.places(name).is_empty(),
-            "{name}: no {words:?} in {reasons:?}"
-        );
+        assert!(said && self.places(name).is_empty(), "{name}: no {words:?} in {reasons:?}");
     }
 }
 
@@ -145,12 +124,9 @@ fn play(script: &Path) -> String {
 
 fn scripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let entries = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut scripts: Vec<_> = entries
-        .filter(|path| path.extension() == Some("txt".as_ref()))
-        .collect();
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut scripts: Vec<_> =
+        entries.filter(|path| path.extension() == Some("txt".as_ref())).collect();
     scripts.sort();
     assert!(!scripts.is_empty());
     scripts

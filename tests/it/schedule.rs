@@ -71,14 +71,7 @@ fn play(deeds: &[Deed]) -> World {
             Deed::Store(name, kind, desired) => {
                 let contents = contents(*name, *kind);
                 let launch = world.revision().unsigned_abs();
-                world.store(
-                    &unit(*name),
-                    &UnitRecord {
-                        contents,
-                        desired: *desired,
-                        launch,
-                    },
-                );
+                world.store(&unit(*name), &UnitRecord { contents, desired: *desired, launch });
             }
             Deed::Destroy(name) => world.destroy(&unit(*name)),
             Deed::Plan => {
@@ -108,10 +101,7 @@ fn homes(world: &World) -> BTreeMap<UnitName, BTreeSet<MachineId>> {
     let mut homes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (machine, schedule) in &world.cluster.schedule {
         for name in schedule.units.keys() {
-            homes
-                .entry(name.clone())
-                .or_default()
-                .insert(machine.clone());
+            homes.entry(name.clone()).or_default().insert(machine.clone());
         }
     }
     homes

@@ -40,11 +40,7 @@ struct World {
 impl World {
     async fn in_memory() -> World {
         let store = Arc::new(EmbeddedStore::in_memory());
-        World {
-            store,
-            short: EMBEDDED_SHORT,
-            _ground: Box::new(()),
-        }
+        World { store, short: EMBEDDED_SHORT, _ground: Box::new(()) }
     }
 
     async fn in_a_file() -> World {
@@ -54,21 +50,13 @@ impl World {
         put(&before, "earlier/life", "seen").await;
         drop(before);
         let store = Arc::new(EmbeddedStore::open(&path).await.expect("the store again"));
-        World {
-            store,
-            short: EMBEDDED_SHORT,
-            _ground: Box::new(folder),
-        }
+        World { store, short: EMBEDDED_SHORT, _ground: Box::new(folder) }
     }
 
     async fn in_etcd() -> World {
         let etcd = Etcd::start().await;
         let store = etcd.store("/fleet-laws/");
-        World {
-            store,
-            short: Duration::from_secs(1),
-            _ground: Box::new(etcd),
-        }
+        World { store, short: Duration::from_secs(1), _ground: Box::new(etcd) }
     }
 }
 
@@ -127,18 +115,11 @@ laws! {
 }
 
 fn txn(then: impl Into<Vec<Op>>) -> Txn {
-    Txn {
-        then: then.into(),
-        ..Txn::default()
-    }
+    Txn { then: then.into(), ..Txn::default() }
 }
 
 fn put_op(key: &str, value: &str) -> Op {
-    Op::Put {
-        key: key.into(),
-        value: value.into(),
-        lease: None,
-    }
+    Op::Put { key: key.into(), value: value.into(), lease: None }
 }
 
 async fn commit(store: &dyn Store, txn: Txn) -> Committed {
@@ -154,19 +135,12 @@ async fn put(store: &dyn Store, key: &str, value: &str) -> Revision {
 async fn read(store: &dyn Store, prefix: &str) -> Vec<(String, String)> {
     let range = store.range(prefix).await.expect("a range");
     let text = |value| String::from_utf8(value).expect("text");
-    range
-        .entries
-        .into_iter()
-        .map(|entry| (entry.key, text(entry.value)))
-        .collect()
+    range.entries.into_iter().map(|entry| (entry.key, text(entry.value))).collect()
 }
 
 /// The next item of a watch.
 async fn next(watch: &mut Watch) -> Result<Changes, StoreError> {
-    timeout(PATIENCE, watch.recv())
-        .await
-        .expect("news in time")
-        .expect("a watch that goes on")
+    timeout(PATIENCE, watch.recv()).await.expect("news in time").expect("a watch that goes on")
 }
 
 /// The next changes, in short: `+key=value` and `-key`.

@@ -8,46 +8,15 @@ const LINES_MAX: usize = 500;
 
 /// Which room must not name what. A room is a folder below `src`.
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    (
-        "unitfile",
-        &[
-            "crate::model",
-            "crate::api",
-            "crate::fleetd",
-            "crate::fleetctl",
-            "tokio",
-        ],
-    ),
-    (
-        "model",
-        &["crate::api", "crate::fleetd", "crate::fleetctl", "tokio"],
-    ),
+    ("unitfile", &["crate::model", "crate::api", "crate::fleetd", "crate::fleetctl", "tokio"]),
+    ("model", &["crate::api", "crate::fleetd", "crate::fleetctl", "tokio"]),
     ("api", &["crate::fleetd", "crate::fleetctl"]),
     ("fleetctl", &["crate::fleetd", "etcd_client", "zbus"]),
-    (
-        "fleetd/engine",
-        &["fleetd::agent", "fleetd::systemd", "fleetd::api", "zbus"],
-    ),
+    ("fleetd/engine", &["fleetd::agent", "fleetd::systemd", "fleetd::api", "zbus"]),
     ("fleetd/agent", &["fleetd::engine", "fleetd::api", "zbus"]),
     ("fleetd/api", &["fleetd::systemd", "zbus"]),
-    (
-        "fleetd/registry",
-        &[
-            "fleetd::engine",
-            "fleetd::agent",
-            "fleetd::systemd",
-            "fleetd::api",
-        ],
-    ),
-    (
-        "fleetd/systemd",
-        &[
-            "fleetd::engine",
-            "fleetd::agent",
-            "fleetd::registry",
-            "fleetd::api",
-        ],
-    ),
+    ("fleetd/registry", &["fleetd::engine", "fleetd::agent", "fleetd::systemd", "fleetd::api"]),
+    ("fleetd/systemd", &["fleetd::engine", "fleetd::agent", "fleetd::registry", "fleetd::api"]),
 ];
 
 /// Libraries that one room alone may name.
@@ -68,15 +37,8 @@ const PURE: &[&str] = &[
     "fleetd/agent/diff.rs",
     "fleetd/agent/task.rs",
 ];
-const IMPURE: &[&str] = &[
-    "async ",
-    ".await",
-    "Instant",
-    "SystemTime",
-    "tracing",
-    "std::fs",
-    "std::env",
-];
+const IMPURE: &[&str] =
+    &["async ", ".await", "Instant", "SystemTime", "tracing", "std::fs", "std::env"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -105,9 +67,7 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
 /// The lines that are code: not comments, and not the tests at the end of a file.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with("//"))
+    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
 }
 
 /// Whether a line names a path: as a whole word, not as part of another.
@@ -128,10 +88,7 @@ fn files_are_small_and_say_what_they_hold() {
         for (name, text) in rust_files(folder) {
             let lines = text.lines().count();
             assert!(lines <= LINES_MAX, "{folder}/{name} has {lines} lines");
-            assert!(
-                text.starts_with("//! "),
-                "{folder}/{name} does not say what it holds"
-            );
+            assert!(text.starts_with("//! "), "{folder}/{name} does not say what it holds");
         }
     }
 }
@@ -139,17 +96,12 @@ fn files_are_small_and_say_what_they_hold() {
 #[test]
 fn imports_point_one_way() {
     for (name, text) in rust_files("src") {
-        for (room, forbidden) in FORBIDDEN
-            .iter()
-            .filter(|(room, _)| name.starts_with(&format!("{room}/")))
+        for (room, forbidden) in
+            FORBIDDEN.iter().filter(|(room, _)| name.starts_with(&format!("{room}/")))
         {
             for line in code(&text) {
                 let found = forbidden.iter().find(|path| names(line, path));
-                assert!(
-                    found.is_none(),
-                    "{name}: {room} must not know {}: {line}",
-                    found.unwrap()
-                );
+                assert!(found.is_none(), "{name}: {room} must not know {}: {line}", found.unwrap());
             }
         }
     }
@@ -160,10 +112,7 @@ fn a_library_is_named_in_one_room() {
     for (name, text) in rust_files("src") {
         for (library, room) in ONLY_IN.iter().filter(|(_, room)| !name.starts_with(room)) {
             let found = code(&text).find(|line| names(line, library));
-            assert!(
-                found.is_none(),
-                "{name} names {library}, which is for {room}: {found:?}"
-            );
+            assert!(found.is_none(), "{name} names {library}, which is for {room}: {found:?}");
         }
     }
 }

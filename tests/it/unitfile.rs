@@ -10,30 +10,20 @@ use fleet::unitfile::{
 use proptest::prelude::*;
 
 fn option(section: &str, name: &str, value: &str) -> UnitOption {
-    UnitOption {
-        section: section.into(),
-        name: name.into(),
-        value: value.into(),
-    }
+    UnitOption { section: section.into(), name: name.into(), value: value.into() }
 }
 
 /// Name and value of each option of a text that has the one section `[S]`.
 fn read(body: &str) -> Vec<(String, String)> {
     let file = UnitFile::parse(&format!("[S]\n{body}")).unwrap();
-    file.options()
-        .iter()
-        .map(|o| (o.name.clone(), o.value.clone()))
-        .collect()
+    file.options().iter().map(|o| (o.name.clone(), o.value.clone())).collect()
 }
 
 fn real_files() -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/unitfile");
-    let entries = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let files: Vec<_> = entries
-        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
-        .collect();
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> =
+        entries.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect();
     assert!(!files.is_empty());
     files
 }
@@ -68,10 +58,7 @@ fn reads_the_syntax_of_systemd() {
         ("#a=b\n;a=b\n  # a=b\na=#b ;c\n", &[("a", "#b ;c")]),
         ("# a comment is not continued \\\na=b", &[("a", "b")]),
         ("a=b\\\nc=d", &[("a", "b\\\nc=d")]),
-        (
-            "a=b \\\n# skipped \\\n ; skipped\n  c",
-            &[("a", "b \\\n  c")],
-        ),
+        ("a=b \\\n# skipped \\\n ; skipped\n  c", &[("a", "b \\\n  c")]),
         ("a=b\\\n\nc=d", &[("a", "b\\\n"), ("c", "d")]),
         ("a=b\\\n  \t\nc=d", &[("a", "b\\\n"), ("c", "d")]),
         ("a=b\\", &[("a", "b\\\n")]),
@@ -87,17 +74,12 @@ fn reads_the_syntax_of_systemd() {
         ("<<<<=bar", &[("<<<<", "bar")]),
     ];
     for (body, expected) in cases {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(n, v)| (n.to_string(), v.to_string()))
-            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
         assert_eq!(read(body), expected, "{body:?}");
     }
     let file = UnitFile::parse("\u{feff}[S]\na=b\n[ T ] \nc=d").unwrap();
-    assert_eq!(
-        file.options(),
-        [option("S", "a", "b"), option(" T ", "c", "d")]
-    );
+    assert_eq!(file.options(), [option("S", "a", "b"), option(" T ", "c", "d")]);
 }
 
 #[test]
@@ -120,11 +102,7 @@ fn errors_say_where_why_and_what_to_do() {
         ("a=b", 1, ParseErrorKind::NoSection),
         ("\n# c\n\na=b", 4, ParseErrorKind::NoSection),
         ("hello world", 1, ParseErrorKind::NoEquals),
-        (
-            "[S]\r\n\r\nnonsense upon stilts\r\n",
-            3,
-            ParseErrorKind::NoEquals,
-        ),
+        ("[S]\r\n\r\nnonsense upon stilts\r\n", 3, ParseErrorKind::NoEquals),
         ("[S]\na\\\n# c\nb", 2, ParseErrorKind::NoEquals),
         ("[S]\n = b", 2, OptionFault::NoName.into()),
         ("[S]\na\tb=c", 2, OptionFault::NameCharacter('\t').into()),
@@ -134,35 +112,16 @@ fn errors_say_where_why_and_what_to_do() {
         ("[]", 1, OptionFault::NoSection.into()),
         ("[a\"b]", 1, OptionFault::SectionCharacter('"').into()),
         ("[S]\na=\0", 2, ParseErrorKind::Nul),
-        (
-            &long,
-            1,
-            OptionFault::LineTooLong {
-                bytes: LINE_BYTES_MAX + 1,
-            }
-            .into(),
-        ),
-        (
-            &format!("# {long}"),
-            1,
-            OptionFault::LineTooLong {
-                bytes: LINE_BYTES_MAX + 3,
-            }
-            .into(),
-        ),
+        (&long, 1, OptionFault::LineTooLong { bytes: LINE_BYTES_MAX + 1 }.into()),
+        (&format!("# {long}"), 1, OptionFault::LineTooLong { bytes: LINE_BYTES_MAX + 3 }.into()),
     ];
     for (text, line, kind) in cases {
         let error = UnitFile::parse(text).unwrap_err();
         assert_eq!((error.line, &error.kind), (line, &kind), "{text:?}");
         assert!(error.to_string().starts_with(&format!("line {line}: ")));
     }
-    let words = UnitFile::parse("[Service]\nExecStart\n")
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        words,
-        "line 2: there is no \"=\"; write name=value, or # in front of a comment"
-    );
+    let words = UnitFile::parse("[Service]\nExecStart\n").unwrap_err().to_string();
+    assert_eq!(words, "line 2: there is no \"=\"; write name=value, or # in front of a comment");
 }
 
 #[test]
@@ -174,18 +133,12 @@ fn limits_are_what_they_say() {
     assert!(UnitFile::parse(&format!("[S]\n{body}")).is_ok());
     let huge = format!("[S]\n{}", "a=b\n".repeat(10 * FILE_BYTES_MAX));
     let error = UnitFile::parse(&huge).unwrap_err();
-    assert_eq!(
-        error.kind,
-        ParseErrorKind::FileTooLarge { bytes: huge.len() }
-    );
+    assert_eq!(error.kind, ParseErrorKind::FileTooLarge { bytes: huge.len() });
     assert_eq!(error.line, FILE_BYTES_MAX / 4 + 1);
 
     let options = vec![option("S", "a", "b"); FILE_BYTES_MAX / 4];
     let bytes = FILE_BYTES_MAX + 4;
-    assert_eq!(
-        UnitFile::from_options(options),
-        Err(OptionError::FileTooLarge { bytes })
-    );
+    assert_eq!(UnitFile::from_options(options), Err(OptionError::FileTooLarge { bytes }));
 }
 
 #[test]
@@ -211,62 +164,33 @@ fn hashes_and_options_travel_as_json() {
     let file = UnitFile::parse("[S]\na=b \\\n c").unwrap();
     let hash = serde_json::to_string(&file.hash()).unwrap();
     assert_eq!(hash, format!("\"{}\"", file.hash()));
-    assert_eq!(
-        serde_json::from_str::<UnitHash>(&hash).unwrap(),
-        file.hash()
-    );
+    assert_eq!(serde_json::from_str::<UnitHash>(&hash).unwrap(), file.hash());
     assert!(serde_json::from_str::<UnitHash>("\"cafe\"").is_err());
     let options = serde_json::to_string(file.options()).unwrap();
-    assert_eq!(
-        options,
-        r#"[{"section":"S","name":"a","value":"b \\\n c"}]"#
-    );
+    assert_eq!(options, r#"[{"section":"S","name":"a","value":"b \\\n c"}]"#);
 }
 
 #[test]
 fn options_are_trimmed_or_refused() {
     let cases = [
         (option("S", " a ", "\n b \t\r\n"), Ok(option("S", "a", "b"))),
-        (
-            option("S", "a", "b \\\n c"),
-            Ok(option("S", "a", "b \\\n c")),
-        ),
+        (option("S", "a", "b \\\n c"), Ok(option("S", "a", "b \\\n c"))),
         (option("S", "a", "b\\"), Ok(option("S", "a", "b\\\n"))),
         (option("S", "a", "b\\ "), Ok(option("S", "a", "b\\ "))),
         (option("S", "a", "b\nc=d"), Err(OptionFault::LineBreak)),
         (option("S", "a", "b\\\n\nc"), Err(OptionFault::LineBreak)),
-        (
-            option("S", "a", "b\\\n #c"),
-            Err(OptionFault::CommentInValue('#')),
-        ),
-        (
-            option("S", "a", "b\rc"),
-            Err(OptionFault::ValueCharacter('\r')),
-        ),
-        (
-            option("S", "a", "b\0"),
-            Err(OptionFault::ValueCharacter('\0')),
-        ),
+        (option("S", "a", "b\\\n #c"), Err(OptionFault::CommentInValue('#'))),
+        (option("S", "a", "b\rc"), Err(OptionFault::ValueCharacter('\r'))),
+        (option("S", "a", "b\0"), Err(OptionFault::ValueCharacter('\0'))),
         (option("S", "", "b"), Err(OptionFault::NoName)),
-        (
-            option("S", "a=b", "c"),
-            Err(OptionFault::NameCharacter('=')),
-        ),
+        (option("S", "a=b", "c"), Err(OptionFault::NameCharacter('='))),
         (option("S", "#a", "b"), Err(OptionFault::NameStart('#'))),
         (option("", "a", "b"), Err(OptionFault::NoSection)),
-        (
-            option("S]\n[T", "a", "b"),
-            Err(OptionFault::SectionCharacter('\n')),
-        ),
-        (
-            option(&"S".repeat(129), "a", "b"),
-            Err(OptionFault::SectionTooLong { bytes: 129 }),
-        ),
+        (option("S]\n[T", "a", "b"), Err(OptionFault::SectionCharacter('\n'))),
+        (option(&"S".repeat(129), "a", "b"), Err(OptionFault::SectionTooLong { bytes: 129 })),
         (
             option("S", "ab", &"x".repeat(LINE_BYTES_MAX - 2)),
-            Err(OptionFault::LineTooLong {
-                bytes: LINE_BYTES_MAX + 1,
-            }),
+            Err(OptionFault::LineTooLong { bytes: LINE_BYTES_MAX + 1 }),
         ),
     ];
     for (given, expected) in cases {
@@ -317,16 +241,8 @@ fn syntax() -> impl Strategy<Value = String> {
 
 fn any_option() -> impl Strategy<Value = UnitOption> {
     let word = "[\\[\\]a=#; \\\\\n\r\t\"é\u{feff}]{0,6}";
-    (
-        prop_oneof![Just("S".to_owned()), "[a-cX-]{1,2}"],
-        "[a-b=# ]{1,3}",
-        word,
-    )
-        .prop_map(|(section, name, value)| UnitOption {
-            section,
-            name,
-            value,
-        })
+    (prop_oneof![Just("S".to_owned()), "[a-cX-]{1,2}"], "[a-b=# ]{1,3}", word)
+        .prop_map(|(section, name, value)| UnitOption { section, name, value })
 }
 
 proptest! {

@@ -21,11 +21,7 @@ fn files_and_names_that_are_none() {
     let fleet = Fleet::fresh();
     let file = |name: &str, contents: &str| fleet.file(name, contents);
     let not_a_unit = file("prose.service", "This is no unit file.\n");
-    refused(
-        &fleet,
-        &["start", &not_a_unit],
-        &["prose.service", "line 1"],
-    );
+    refused(&fleet, &["start", &not_a_unit], &["prose.service", "line 1"]);
     let contradiction = file(
         "both.service",
         "[Service]\nExecStart=/bin/true\n[X-Fleet]\nGlobal=true\nMachineOf=a.service\n",
@@ -46,19 +42,10 @@ fn a_body_of_ten_megabytes() {
     let send = "head -c 10000000 /dev/zero | tr '\\0' ' ' | curl --silent --unix-socket /run/fleet.sock \
         --header 'Content-Type: application/json' --upload-file - http://fleet/fleet/v1/units/big.service";
     let answer = Cluster.sh(machine, send).success();
-    assert!(
-        answer.contains("413") && answer.contains("larger than"),
-        "{answer}"
-    );
+    assert!(answer.contains("413") && answer.contains("larger than"), "{answer}");
     let grow = "{ echo '[Service]'; yes 'ExecStart=/bin/true' | head -c 10000000; } >/root/units/big.service";
-    Cluster
-        .sh(machine, &format!("mkdir -p /root/units && {grow}"))
-        .success();
-    refused(
-        &fleet,
-        &["submit", "/root/units/big.service"],
-        &["big.service"],
-    );
+    Cluster.sh(machine, &format!("mkdir -p /root/units && {grow}")).success();
+    refused(&fleet, &["submit", "/root/units/big.service"], &["big.service"]);
 }
 
 #[test]
@@ -71,11 +58,7 @@ fn a_unit_for_an_unknown_machine_waits_and_says_so() {
     );
     fleet.ctl(&["start", "--no-block", &path]).success();
     let why = fleet.ctl(&["why", "far.service"]).success();
-    assert_eq!(
-        why.matches("MachineID wants 0123456789abcdef").count(),
-        3,
-        "{why}"
-    );
+    assert_eq!(why.matches("MachineID wants 0123456789abcdef").count(), 3, "{why}");
     assert_eq!(fleet.units().expect("it lists"), []);
 }
 
@@ -84,24 +67,11 @@ fn a_unit_for_an_unknown_machine_waits_and_says_so() {
 fn no_permission_on_the_socket_and_no_daemon() {
     let fleet = Fleet::fresh();
     let machine = fleet.a_machine();
-    let nobody = Cluster.exec(
-        machine,
-        &[
-            "setpriv",
-            "--reuid=65534",
-            "--clear-groups",
-            "fleetctl",
-            "list-units",
-        ],
-    );
+    let nobody = Cluster
+        .exec(machine, &["setpriv", "--reuid=65534", "--clear-groups", "fleetctl", "list-units"]);
     let said = nobody.failure();
-    assert!(
-        said.contains("ermission") && said.contains("fleet"),
-        "{said}"
-    );
-    let elsewhere = fleet
-        .ctl(&["--endpoint", "unix:///run/nobody.sock", "list-units"])
-        .failure();
+    assert!(said.contains("ermission") && said.contains("fleet"), "{said}");
+    let elsewhere = fleet.ctl(&["--endpoint", "unix:///run/nobody.sock", "list-units"]).failure();
     assert!(elsewhere.contains("/run/nobody.sock"), "{elsewhere}");
 }
 
@@ -110,14 +80,9 @@ fn no_permission_on_the_socket_and_no_daemon() {
 fn fleetd_says_what_it_misses() {
     let fleet = Fleet::fresh();
     let machine = fleet.a_machine();
-    let second = Cluster.exec(
-        machine,
-        &["timeout", "10", "fleetd", "--listen", "/run/second.sock"],
-    );
-    assert!(
-        second.failure().contains("another fleetd runs"),
-        "a second fleetd"
-    );
+    let second =
+        Cluster.exec(machine, &["timeout", "10", "fleetd", "--listen", "/run/second.sock"]);
+    assert!(second.failure().contains("another fleetd runs"), "a second fleetd");
     let no_bus = "systemctl stop fleet.socket fleet.service; \
         DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/nobody timeout 20 fleetd --listen /run/second.sock; code=$?; \
         systemctl start fleet.socket fleet.service; exit $code";

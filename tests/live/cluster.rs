@@ -43,10 +43,7 @@ impl Cluster {
     /// The names of the machines that are up and plugged in, etcd's members not among them.
     pub fn running(self) -> BTreeSet<String> {
         let list = script(&["list"], b"").success();
-        let columns = list
-            .lines()
-            .skip(1)
-            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let columns = list.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
         columns
             .filter(|c| c[1] == "machine" && c[3] == "running")
             .map(|c| c[0].to_owned())
@@ -104,11 +101,7 @@ impl Output {
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "$ {}\nexit status {:?}", self.command, self.code)?;
-        write!(
-            f,
-            "--- stdout\n{}\n--- stderr\n{}",
-            self.stdout, self.stderr
-        )
+        write!(f, "--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr)
     }
 }
 
@@ -143,11 +136,7 @@ fn run(path: &Path, arguments: &[&str], input: &[u8]) -> Output {
         .spawn()
         .expect("scripts/cluster starts");
     // A command that does not read its input to the end is no error.
-    let _ = child
-        .stdin
-        .take()
-        .expect("stdin is a pipe")
-        .write_all(input);
+    let _ = child.stdin.take().expect("stdin is a pipe").write_all(input);
     let output = child.wait_with_output().expect("scripts/cluster ends");
     Output {
         command: format!("{} {}", path.display(), arguments.join(" ")),

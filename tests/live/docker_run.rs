@@ -25,10 +25,7 @@ fn docker(arguments: &[&str]) -> Output {
 }
 
 fn inspect(container: &str, field: &str) -> String {
-    docker(&["container", "inspect", "--format", field, container])
-        .success()
-        .trim()
-        .to_owned()
+    docker(&["container", "inspect", "--format", field, container]).success().trim().to_owned()
 }
 
 fn exists(container: &str) -> bool {
@@ -52,9 +49,7 @@ impl Service {
         let path = format!("/run/systemd/system/{name}.service");
         let text = format!("[Service]\nExecStart={SCRIPT} --name {name} {run}\n{more}\n");
         Cluster.write(MACHINE, &path, &text);
-        Cluster
-            .exec(MACHINE, &["systemctl", "daemon-reload"])
-            .success();
+        Cluster.exec(MACHINE, &["systemctl", "daemon-reload"]).success();
     }
 
     fn systemctl(&self, verb: &str) -> Output {
@@ -62,9 +57,7 @@ impl Service {
     }
 
     fn kill(&self, signal: &str) {
-        Cluster
-            .exec(MACHINE, &["systemctl", "kill", "--signal", signal, self.0])
-            .success();
+        Cluster.exec(MACHINE, &["systemctl", "kill", "--signal", signal, self.0]).success();
     }
 
     fn property(&self, name: &str) -> String {
@@ -82,35 +75,21 @@ impl Service {
     /// Only what it wrote since it was started last counts.
     fn journal(&self) -> String {
         let invocation = format!("_SYSTEMD_INVOCATION_ID={}", self.property("InvocationID"));
-        Cluster
-            .exec(MACHINE, &["journalctl", "--output=cat", &invocation])
-            .success()
+        Cluster.exec(MACHINE, &["journalctl", "--output=cat", &invocation]).success()
     }
 
     fn wait_to_hear(&self, said: &str) {
-        wait_for(
-            PATIENCE,
-            &format!("{said:?} in the journal of {}", self.0),
-            || {
-                let journal = self.journal();
-                if journal.contains(said) {
-                    Ok(())
-                } else {
-                    Err(journal)
-                }
-            },
-        );
+        wait_for(PATIENCE, &format!("{said:?} in the journal of {}", self.0), || {
+            let journal = self.journal();
+            if journal.contains(said) { Ok(()) } else { Err(journal) }
+        });
     }
 
     fn wait_until(&self, property: &str, value: &str) {
-        wait_for(
-            PATIENCE,
-            &format!("{property}={value} of {}", self.0),
-            || {
-                let seen = self.property(property);
-                if seen == value { Ok(()) } else { Err(seen) }
-            },
-        );
+        wait_for(PATIENCE, &format!("{property}={value} of {}", self.0), || {
+            let seen = self.property(property);
+            if seen == value { Ok(()) } else { Err(seen) }
+        });
     }
 
     fn remove(&self) {
@@ -141,32 +120,10 @@ fn cleanup(name: &str) -> String {
 #[test]
 #[ignore = "needs scripts/cluster"]
 fn every_argument_arrives_as_it_was() {
-    let odd = [
-        "two words",
-        "it's",
-        "\"quoted\"",
-        "",
-        "-d",
-        "--name",
-        "$HOME",
-        "*",
-        "a\nb",
-        "ü",
-    ];
+    let odd = ["two words", "it's", "\"quoted\"", "", "-d", "--name", "$HOME", "*", "a\nb", "ü"];
     let variable = "A=x  \"y\" 'z'";
     let show = r#"printf '%s|' "$A" "$@""#;
-    let head = [
-        SCRIPT,
-        "--rm",
-        "-de",
-        variable,
-        "--name=args",
-        image(),
-        "sh",
-        "-c",
-        show,
-        "sh",
-    ];
+    let head = [SCRIPT, "--rm", "-de", variable, "--name=args", image(), "sh", "-c", show, "sh"];
     let output = Cluster.exec(MACHINE, &[&head[..], &odd].concat()).success();
     assert_eq!(output, format!("x  \"y\" 'z'|{}|", odd.join("|")));
 }
@@ -176,17 +133,7 @@ fn every_argument_arrives_as_it_was() {
 fn ends_with_the_exit_code_of_the_container() {
     for code in [0, 1, 42] {
         let command = format!("exit {code}");
-        let run = [
-            SCRIPT,
-            "--detach",
-            "--rm",
-            "--name",
-            "code",
-            image(),
-            "sh",
-            "-c",
-            &command,
-        ];
+        let run = [SCRIPT, "--detach", "--rm", "--name", "code", image(), "sh", "-c", &command];
         assert_eq!(Cluster.exec(MACHINE, &run).code, Some(code));
     }
 }
@@ -195,23 +142,11 @@ fn ends_with_the_exit_code_of_the_container() {
 #[ignore = "needs scripts/cluster"]
 fn says_what_is_wrong_with_the_arguments() {
     let run = |arguments: &[&str]| Cluster.exec(MACHINE, &[&[SCRIPT], arguments].concat());
-    assert!(
-        run(&["--rm", image(), "true"])
-            .failure()
-            .contains("needs --name")
-    );
+    assert!(run(&["--rm", image(), "true"]).failure().contains("needs --name"));
     assert!(run(&["--name"]).failure().contains("needs --name"));
-    assert!(
-        run(&["--name", "bad", "--bogus", image()])
-            .failure()
-            .contains("--bogus")
-    );
+    assert!(run(&["--name", "bad", "--bogus", image()]).failure().contains("--bogus"));
     // What follows the image is the container's command.
-    assert!(
-        run(&[image(), "--name", "mine"])
-            .failure()
-            .contains("needs --name")
-    );
+    assert!(run(&[image(), "--name", "mine"]).failure().contains("needs --name"));
 }
 
 #[test]
@@ -250,11 +185,7 @@ fn replaces_a_container_of_other_arguments_or_another_image() {
     service.systemctl("stop").success();
 
     docker(&["commit", "--change", "LABEL build=2", &second, "changing"]).success();
-    assert_ne!(
-        service.start_until("here"),
-        second,
-        "the tag names another image"
-    );
+    assert_ne!(service.start_until("here"), second, "the tag names another image");
     assert_eq!(inspect("change", "{{.Config.Labels.build}}"), "2");
 }
 
@@ -278,11 +209,7 @@ fn joins_the_container_of_a_client_that_was_killed() {
 #[test]
 #[ignore = "needs scripts/cluster"]
 fn a_killed_client_leaves_no_container_behind() {
-    let service = Service::new(
-        "killed",
-        &format!("{} {TALKER}", image()),
-        &cleanup("killed"),
-    );
+    let service = Service::new("killed", &format!("{} {TALKER}", image()), &cleanup("killed"));
     service.start_until("here");
     service.kill("KILL");
     service.wait_until("ActiveState", "failed");
@@ -306,23 +233,14 @@ fn a_container_that_ignores_the_stop_is_gone_after_the_timeout() {
 #[test]
 #[ignore = "needs scripts/cluster"]
 fn a_stop_in_the_middle_of_the_start_is_not_lost() {
-    let more = format!(
-        "TimeoutStopSec=30\nSuccessExitStatus=143\n{}",
-        cleanup("hasty")
-    );
+    let more = format!("TimeoutStopSec=30\nSuccessExitStatus=143\n{}", cleanup("hasty"));
     let service = Service::new("hasty", &format!("--init {} sleep 1000", image()), &more);
     for delay_ms in (50..500).step_by(75) {
-        let pause = format!(
-            "systemctl start hasty && sleep {}",
-            f64::from(delay_ms) / 1000.0
-        );
+        let pause = format!("systemctl start hasty && sleep {}", f64::from(delay_ms) / 1000.0);
         Cluster.sh(MACHINE, &pause).success();
         let begun = Instant::now();
         service.systemctl("stop").success();
-        assert!(
-            begun.elapsed() < Duration::from_secs(10),
-            "stopped {delay_ms} ms after the start"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(10), "stopped {delay_ms} ms after the start");
         assert!(!exists("hasty"));
     }
 }
@@ -348,9 +266,7 @@ fn a_name_is_not_the_beginning_of_another() {
     let short = Service::new("names", &format!("{} {TALKER}", image()), "");
     short.start_until("here");
     for name in ["names", "name", &id[..8]] {
-        Cluster
-            .exec(MACHINE, &[SCRIPT, "--cleanup", name])
-            .success();
+        Cluster.exec(MACHINE, &[SCRIPT, "--cleanup", name]).success();
     }
     assert!(!exists("names"));
     assert!(exists("names-long"));

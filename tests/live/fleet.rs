@@ -47,10 +47,7 @@ impl Fleet {
                 }
             })
         };
-        let ids = MACHINES
-            .iter()
-            .map(|name| (name.to_string(), id(name)))
-            .collect();
+        let ids = MACHINES.iter().map(|name| (name.to_string(), id(name))).collect();
         let up = MACHINES.iter().map(ToString::to_string).collect();
         let fleet = Fleet { ids, up };
         fleet.until_machines(MACHINES.len());
@@ -59,14 +56,9 @@ impl Fleet {
     }
 
     fn destroy_everything(&self) {
-        let listed = self
-            .ctl(&["list-unit-files", "--no-legend", "--fields=unit"])
-            .success();
-        let units: Vec<&str> = listed
-            .lines()
-            .map(str::trim)
-            .filter(|unit| !unit.is_empty())
-            .collect();
+        let listed = self.ctl(&["list-unit-files", "--no-legend", "--fields=unit"]).success();
+        let units: Vec<&str> =
+            listed.lines().map(str::trim).filter(|unit| !unit.is_empty()).collect();
         if !units.is_empty() {
             self.ctl(&[&["destroy"], &units[..]].concat()).success();
         }
@@ -104,9 +96,7 @@ impl Fleet {
     /// A machine's name by its id.
     pub fn name_of(&self, id: &str) -> &str {
         let found = self.ids.iter().find(|(_, known)| *known == id);
-        found
-            .map(|(name, _)| name.as_str())
-            .unwrap_or_else(|| panic!("whose id is {id}?"))
+        found.map(|(name, _)| name.as_str()).unwrap_or_else(|| panic!("whose id is {id}?"))
     }
 
     /// A machine's id by its name.
@@ -137,11 +127,7 @@ impl Fleet {
         wait_for(PATIENCE, &format!("{count} machines"), || {
             let listed = self.ctl(&["list-machines", "--no-legend"]);
             let found = listed.stdout.lines().count();
-            if listed.code == Some(0) && found == count {
-                Ok(())
-            } else {
-                Err(listed.to_string())
-            }
+            if listed.code == Some(0) && found == count { Ok(()) } else { Err(listed.to_string()) }
         });
     }
 
@@ -170,11 +156,7 @@ impl Fleet {
     pub fn until(&self, what: &str, holds: impl Fn(&[Listed]) -> bool) -> Vec<Listed> {
         wait_for(PATIENCE, what, || {
             let units = self.units()?;
-            if holds(&units) {
-                Ok(units)
-            } else {
-                Err(format!("{units:#?}"))
-            }
+            if holds(&units) { Ok(units) } else { Err(format!("{units:#?}")) }
         })
     }
 

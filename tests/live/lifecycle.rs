@@ -10,17 +10,13 @@ fn counting(name: &str, service: &str) -> String {
 }
 
 fn starts(machine: &str, name: &str) -> usize {
-    let text = Cluster
-        .sh(machine, &format!("cat /run/{name}.starts || true"))
-        .success();
+    let text = Cluster.sh(machine, &format!("cat /run/{name}.starts || true")).success();
     text.lines().count()
 }
 
 fn forget_starts(fleet: &Fleet, name: &str) {
     for machine in fleet.up() {
-        Cluster
-            .sh(machine, &format!("rm -f /run/{name}.starts"))
-            .success();
+        Cluster.sh(machine, &format!("rm -f /run/{name}.starts")).success();
     }
 }
 
@@ -29,24 +25,13 @@ fn forget_starts(fleet: &Fleet, name: &str) {
 fn a_oneshot_runs_once() {
     let fleet = Fleet::fresh();
     forget_starts(&fleet, "once");
-    fleet.start(
-        "once.service",
-        &counting("once", "Type=oneshot\nExecStart=/bin/true"),
-    );
+    fleet.start("once.service", &counting("once", "Type=oneshot\nExecStart=/bin/true"));
     let units = fleet.until("once.service", |units| units.len() == 1);
     let machine = &units[0].machine;
-    assert_eq!(
-        (units[0].active.as_str(), starts(machine, "once")),
-        ("inactive", 1)
-    );
-    Cluster
-        .exec(machine, &["systemctl", "restart", "fleet.service"])
-        .success();
+    assert_eq!((units[0].active.as_str(), starts(machine, "once")), ("inactive", 1));
+    Cluster.exec(machine, &["systemctl", "restart", "fleet.service"]).success();
     fleet.until_machines(3);
-    fleet.start(
-        "other.service",
-        "[Service]\nExecStart=/bin/sleep infinity\n",
-    );
+    fleet.start("other.service", "[Service]\nExecStart=/bin/sleep infinity\n");
     assert_eq!(starts(machine, "once"), 1);
 }
 
@@ -55,22 +40,14 @@ fn a_oneshot_runs_once() {
 fn a_failed_start_is_told_and_not_repeated() {
     let fleet = Fleet::fresh();
     forget_starts(&fleet, "bad");
-    let path = fleet.file(
-        "bad.service",
-        &counting("bad", "Type=oneshot\nExecStart=/bin/sh -c 'exit 3'"),
-    );
+    let path =
+        fleet.file("bad.service", &counting("bad", "Type=oneshot\nExecStart=/bin/sh -c 'exit 3'"));
     let output = fleet.ctl(&["start", &path]);
     assert_eq!(output.code, Some(1), "{output}");
-    assert!(
-        output.stderr.contains("exit-code") && output.stderr.contains('3'),
-        "{output}"
-    );
+    assert!(output.stderr.contains("exit-code") && output.stderr.contains('3'), "{output}");
     let units = fleet.until("bad.service", |units| units.len() == 1);
     assert_eq!(units[0].active, "failed");
-    fleet.start(
-        "other.service",
-        "[Service]\nExecStart=/bin/sleep infinity\n",
-    );
+    fleet.start("other.service", "[Service]\nExecStart=/bin/sleep infinity\n");
     assert_eq!(starts(&units[0].machine, "bad"), 1);
 }
 
@@ -78,10 +55,7 @@ fn a_failed_start_is_told_and_not_repeated() {
 #[ignore = "needs machines"]
 fn stop_and_start_in_quick_succession_restart_the_unit() {
     let fleet = Fleet::fresh();
-    fleet.start(
-        "quick.service",
-        "[Service]\nExecStart=/bin/sleep infinity\n",
-    );
+    fleet.start("quick.service", "[Service]\nExecStart=/bin/sleep infinity\n");
     let machine = fleet.until_active("quick.service");
     let before = fleet.property(&machine, "quick.service", "MainPID");
     let both = "fleetctl stop --no-block quick.service && fleetctl start quick.service";
@@ -101,9 +75,7 @@ fn destroy_and_start_of_a_changed_file_run_the_new_one() {
     Cluster.sh(fleet.a_machine(), &both).success();
     let machine = fleet.until_active("change.service");
     let pid = fleet.property(&machine, "change.service", "MainPID");
-    let command = Cluster
-        .sh(&machine, &format!("tr '\\0' ' ' </proc/{pid}/cmdline"))
-        .success();
+    let command = Cluster.sh(&machine, &format!("tr '\\0' ' ' </proc/{pid}/cmdline")).success();
     assert_eq!(command.trim(), "/bin/sleep 2222");
 }
 
@@ -117,10 +89,7 @@ fn an_instance_of_a_template_in_the_cluster() {
     Cluster.exec(fleet.a_machine(), &["rm", &path]).success();
     fleet.ctl(&["start", "number@7"]).success();
     let machine = fleet.until_active("number@7.service");
-    assert_eq!(
-        fleet.property(&machine, "number@7.service", "Description"),
-        "Number 7"
-    );
+    assert_eq!(fleet.property(&machine, "number@7.service", "Description"), "Number 7");
     assert_eq!(fleet.ctl(&["cat", "number@7.service"]).success(), template);
 }
 
@@ -132,9 +101,7 @@ fn cat_gives_every_byte_back_and_systemd_reads_the_same() {
     fleet.start("bytes.service", contents);
     assert_eq!(fleet.ctl(&["cat", "bytes.service"]).success(), contents);
     let machine = fleet.until_active("bytes.service");
-    let on_disk = Cluster
-        .exec(&machine, &["cat", "/run/fleet/units/bytes.service"])
-        .success();
+    let on_disk = Cluster.exec(&machine, &["cat", "/run/fleet/units/bytes.service"]).success();
     assert_eq!(on_disk, contents);
     let enabled = Cluster.exec(&machine, &["systemctl", "is-enabled", "bytes.service"]);
     assert_eq!(enabled.stdout.trim(), "linked-runtime");
@@ -151,10 +118,7 @@ fn an_installed_sidekick_starts_with_its_main_unit() {
     let sidekick = fleet.file("sidekick.service", sidekick);
     fleet.ctl(&["load", &main, &sidekick]).success();
     fleet.ctl(&["start", "main.service"]).success();
-    assert_eq!(
-        fleet.until_active("sidekick.service"),
-        fleet.until_active("main.service")
-    );
+    assert_eq!(fleet.until_active("sidekick.service"), fleet.until_active("main.service"));
     fleet.ctl(&["stop", "main.service"]).success();
     fleet.until("both stopped", |units| {
         units.len() == 2 && units.iter().all(|u| u.active == "inactive")
@@ -174,14 +138,7 @@ fn nothing_of_a_destroyed_unit_is_left() {
     let left = "ls /run/fleet/units /run/fleet/launched; find /run/systemd/system /etc/systemd/system -name 'gone*'";
     wait_for(PATIENCE, "nothing left", || {
         let left = Cluster.sh(&machine, left).success();
-        if left.contains("gone") {
-            Err(left)
-        } else {
-            Ok(())
-        }
+        if left.contains("gone") { Err(left) } else { Ok(()) }
     });
-    assert_eq!(
-        fleet.property(&machine, "gone.service", "LoadState"),
-        "not-found"
-    );
+    assert_eq!(fleet.property(&machine, "gone.service", "LoadState"), "not-found");
 }

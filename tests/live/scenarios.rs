@@ -21,13 +21,8 @@ impl Play {
     fn take(&mut self, step: &Step) {
         match step {
             Step::Machines(names) => {
-                let absent: Vec<String> = self
-                    .fleet
-                    .up()
-                    .iter()
-                    .filter(|name| !names.contains(name))
-                    .cloned()
-                    .collect();
+                let absent: Vec<String> =
+                    self.fleet.up().iter().filter(|name| !names.contains(name)).cloned().collect();
                 absent.iter().for_each(|name| self.fleet.kill(name));
                 self.fleet.until_machines(names.len());
             }
@@ -50,10 +45,7 @@ impl Play {
     }
 
     fn command(&self, verb: &str, units: &[UnitName]) {
-        let paths: Vec<String> = units
-            .iter()
-            .map(|unit| format!("/root/units/{unit}"))
-            .collect();
+        let paths: Vec<String> = units.iter().map(|unit| format!("/root/units/{unit}")).collect();
         let mut args = vec![verb];
         if verb != "submit" {
             args.push("--no-block");
@@ -84,24 +76,15 @@ impl Play {
     fn why(&self, unit: &UnitName, words: &str) {
         wait_for(PATIENCE, &format!("{unit}: {words}"), || {
             let why = self.fleet.ctl(&["why", unit.as_str()]);
-            if why.stdout.contains(words) {
-                Ok(())
-            } else {
-                Err(why.to_string())
-            }
+            if why.stdout.contains(words) { Ok(()) } else { Err(why.to_string()) }
         });
     }
 }
 
 fn play(script: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/scenarios")
-        .join(script);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(script);
     let text = std::fs::read_to_string(path).expect("the script is there");
-    let mut play = Play {
-        fleet: Fleet::fresh(),
-        files: BTreeMap::new(),
-    };
+    let mut play = Play { fleet: Fleet::fresh(), files: BTreeMap::new() };
     for (line, step) in scenario::parse(&text) {
         println!("{script}:{line}: {step:?}");
         play.take(&step);

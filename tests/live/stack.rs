@@ -26,14 +26,9 @@ fn page_with_row(fleet: &Fleet, machine: &str, row: &str) -> String {
 fn an_app_and_its_database_move_together() {
     let mut fleet = Fleet::fresh();
     Cluster.build_guestbook();
-    let db = fleet.file(
-        "guestbook-db.service",
-        include_str!("../../units/guestbook-db.service"),
-    );
-    let web = fleet.file(
-        "guestbook-web.service",
-        include_str!("../../units/guestbook-web.service"),
-    );
+    let db = fleet.file("guestbook-db.service", include_str!("../../units/guestbook-db.service"));
+    let web =
+        fleet.file("guestbook-web.service", include_str!("../../units/guestbook-web.service"));
     fleet.ctl(&["start", &db, &web]).success();
     let home = fleet.until_active("guestbook-web.service");
     assert_eq!(fleet.until_active("guestbook-db.service"), home);
@@ -49,18 +44,11 @@ fn an_app_and_its_database_move_together() {
     fleet.ctl(&["destroy", "guestbook-db.service"]).success();
     fleet.until("the app stops", |units| units.is_empty());
     let why = fleet.ctl(&["why", "guestbook-web.service"]).success();
-    assert!(
-        why.contains("guestbook-db.service, which is not in the cluster"),
-        "{why}"
-    );
+    assert!(why.contains("guestbook-db.service, which is not in the cluster"), "{why}");
     let left = Cluster.exec(&elsewhere, &["docker", "ps", "--all", "--quiet"]);
     wait_for(Duration::from_secs(10), "no container left", || {
         let left = &left.stdout;
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(left.clone())
-        }
+        if left.is_empty() { Ok(()) } else { Err(left.clone()) }
     });
     fleet.boot(&home);
 }

@@ -13,11 +13,8 @@ fn program() -> String {
         .output()
         .expect("cargo runs");
     let said = String::from_utf8_lossy(&built.stderr).into_owned();
-    let path = said
-        .rsplit_once('(')
-        .and_then(|(_, rest)| rest.split_once(')'));
-    path.map(|(path, _)| path.to_owned())
-        .unwrap_or_else(|| panic!("no program in:\n{said}"))
+    let path = said.rsplit_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    path.map(|(path, _)| path.to_owned()).unwrap_or_else(|| panic!("no program in:\n{said}"))
 }
 
 #[test]

@@ -65,12 +65,7 @@ pub fn parse(script: &str) -> Vec<(usize, Step)> {
             contents.push('\n');
             continue;
         }
-        let words: Vec<&str> = line
-            .split('#')
-            .next()
-            .unwrap_or("")
-            .split_whitespace()
-            .collect();
+        let words: Vec<&str> = line.split('#').next().unwrap_or("").split_whitespace().collect();
         if let Some((verb, rest)) = words.split_first() {
             let step =
                 step(verb, rest).unwrap_or_else(|| panic!("line {number}: what is {line:?}?"));

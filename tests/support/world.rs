@@ -48,8 +48,7 @@ impl World {
             .map(|(n, _)| n.clone())
             .collect();
         self.delete(Key::Machine(id.clone()));
-        held.into_iter()
-            .for_each(|name| self.delete(Key::Holder(name)));
+        held.into_iter().for_each(|name| self.delete(Key::Holder(name)));
     }
 
     pub fn store(&mut self, name: &UnitName, record: &UnitRecord) {
@@ -61,9 +60,7 @@ impl World {
     }
 
     pub fn hold(&mut self, name: &UnitName, machine: &MachineId) {
-        let record = HolderRecord {
-            machine: machine.clone(),
-        };
+        let record = HolderRecord { machine: machine.clone() };
         self.put(Key::Holder(name.clone()), encode(&record));
     }
 
@@ -99,22 +96,13 @@ impl World {
         self.revision += 1;
         let at = Revision(self.revision);
         let key = key.to_string();
-        self.cluster.apply(
-            at,
-            Event::Put(KeyValue {
-                key,
-                value,
-                created: at,
-                modified: at,
-                lease: None,
-            }),
-        );
+        self.cluster
+            .apply(at, Event::Put(KeyValue { key, value, created: at, modified: at, lease: None }));
     }
 
     fn delete(&mut self, key: Key) {
         self.revision += 1;
-        self.cluster
-            .apply(Revision(self.revision), Event::Deleted(key.to_string()));
+        self.cluster.apply(Revision(self.revision), Event::Deleted(key.to_string()));
     }
 
     /// What must hold of the schedule once a plan is carried out, whatever the cluster.
@@ -132,10 +120,7 @@ impl World {
         }
         for (name, machines) in &on {
             let wants = &self.cluster.units[*name].requirements;
-            assert!(
-                wants.global || machines.len() == 1,
-                "{name} is on {machines:?}"
-            );
+            assert!(wants.global || machines.len() == 1, "{name} is on {machines:?}");
             for machine in machines {
                 self.check_one(name, wants, machine, &after[*machine]);
             }
@@ -149,22 +134,13 @@ impl World {
         machine: &MachineId,
         there: &BTreeSet<UnitName>,
     ) {
-        assert!(
-            wants.machine_id.as_ref().is_none_or(|id| id == machine),
-            "{name}: MachineID"
-        );
+        assert!(wants.machine_id.as_ref().is_none_or(|id| id == machine), "{name}: MachineID");
         let metadata = self.cluster.metadata_of(machine);
         for (key, values) in &wants.metadata {
-            assert!(
-                metadata.get(key).is_some_and(|v| values.contains(v)),
-                "{name}: {key}"
-            );
+            assert!(metadata.get(key).is_some_and(|v| values.contains(v)), "{name}: {key}");
         }
         for target in &wants.machine_of {
-            assert!(
-                there.contains(target),
-                "{name} on {machine} without {target}"
-            );
+            assert!(there.contains(target), "{name} on {machine} without {target}");
         }
         for other in there.iter().filter(|other| *other != name) {
             let globs = &wants.conflicts;
@@ -176,9 +152,8 @@ impl World {
     /// What each machine has once a plan is carried out.
     fn after(&self, plan: &Plan) -> BTreeMap<MachineId, BTreeSet<UnitName>> {
         let schedule = self.cluster.schedule.iter();
-        let mut after: BTreeMap<_, BTreeSet<_>> = schedule
-            .map(|(id, s)| (id.clone(), s.units.keys().cloned().collect()))
-            .collect();
+        let mut after: BTreeMap<_, BTreeSet<_>> =
+            schedule.map(|(id, s)| (id.clone(), s.units.keys().cloned().collect())).collect();
         for decision in &plan.decisions {
             let units = after.entry(decision.machine.clone()).or_default();
             match &decision.change {

@@ -90,19 +90,13 @@ fn parse_address(address: &str) -> Option<Endpoint> {
     // The colons of a bracketed IPv6 address do not separate a port.
     let bracket = address.rfind(']').map_or(0, |at| at + 1);
     let (host, port) = match address[bracket..].rfind(':') {
-        Some(at) => (
-            &address[..bracket + at],
-            address[bracket + at + 1..].parse().ok()?,
-        ),
+        Some(at) => (&address[..bracket + at], address[bracket + at + 1..].parse().ok()?),
         None => (address, HTTP_PORT),
     };
     let bracketed = host.starts_with('[') && host.ends_with(']');
     let clean = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
     let clean = clean && (bracketed || !host.contains([':', '[', ']']));
-    clean.then(|| Endpoint::Http {
-        host: host.to_owned(),
-        port,
-    })
+    clean.then(|| Endpoint::Http { host: host.to_owned(), port })
 }
 
 impl fmt::Display for Endpoint {
@@ -141,9 +135,8 @@ async fn handshake<S>(stream: S) -> io::Result<SendRequest<Full<Bytes>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     // The connection's failure reaches the request that is on it; nobody else needs to hear of it.
     tokio::spawn(async move { drop(connection.await) });
     Ok(sender)

@@ -125,13 +125,11 @@ impl Stream {
 
     /// Waits for the first event, which says from which revision on the stream tells everything.
     async fn ready(&mut self, limit: Duration) -> Result<Ready, ClientError> {
-        let first = timeout(limit, self.next())
-            .await
-            .map_err(|_| ClientError::Timeout {
-                request: self.request.clone(),
-                endpoint: self.endpoint.clone(),
-                limit,
-            })??;
+        let first = timeout(limit, self.next()).await.map_err(|_| ClientError::Timeout {
+            request: self.request.clone(),
+            endpoint: self.endpoint.clone(),
+            limit,
+        })??;
         match first {
             Event::Ready(ready) | Event::Reset(ready) => Ok(ready),
             other => Err(ClientError::Answer {
@@ -159,10 +157,7 @@ impl Stream {
                 Err(_) => return Err(self.broken("the server fell silent")),
             };
             if let Some(chunk) = frame.data_ref() {
-                let messages = self
-                    .parser
-                    .push(chunk)
-                    .map_err(|error| self.broken(error))?;
+                let messages = self.parser.push(chunk).map_err(|error| self.broken(error))?;
                 self.queue.extend(messages);
             }
         }
@@ -170,11 +165,7 @@ impl Stream {
 
     fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
         let (request, endpoint) = (self.request.clone(), self.endpoint.clone());
-        ClientError::Broken {
-            request,
-            endpoint,
-            source: source.into(),
-        }
+        ClientError::Broken { request, endpoint, source: source.into() }
     }
 }
 

@@ -43,10 +43,7 @@ pub struct Stored {
 impl Client {
     /// A client that will connect when first asked something.
     pub fn new(endpoint: Endpoint, timeout: Duration) -> Self {
-        Self {
-            transport: Arc::new(Transport::new(endpoint, timeout)),
-            timeout,
-        }
+        Self { transport: Arc::new(Transport::new(endpoint, timeout)), timeout }
     }
 
     /// One unit, or `None` when there is no such unit.
@@ -56,33 +53,23 @@ impl Client {
 
     /// Every unit, in order of name.
     pub async fn units(&self) -> Result<Vec<Unit>, ClientError> {
-        self.all("units", |page: UnitPage| (page.units, page.next_page_token))
-            .await
+        self.all("units", |page: UnitPage| (page.units, page.next_page_token)).await
     }
 
     /// What every machine's systemd says of its units, in order of name, then of machine.
     pub async fn states(&self) -> Result<Vec<State>, ClientError> {
-        self.all("state", |page: StatePage| {
-            (page.states, page.next_page_token)
-        })
-        .await
+        self.all("state", |page: StatePage| (page.states, page.next_page_token)).await
     }
 
     /// What each machine's systemd says of one unit.
     pub async fn states_of(&self, name: &UnitName) -> Result<Vec<State>, ClientError> {
         let resource = format!("state?unitName={}", escape(name.as_str()));
-        self.all(&resource, |page: StatePage| {
-            (page.states, page.next_page_token)
-        })
-        .await
+        self.all(&resource, |page: StatePage| (page.states, page.next_page_token)).await
     }
 
     /// Every machine, in order of id.
     pub async fn machines(&self) -> Result<Vec<Machine>, ClientError> {
-        self.all("machines", |page: MachinePage| {
-            (page.machines, page.next_page_token)
-        })
-        .await
+        self.all("machines", |page: MachinePage| (page.machines, page.next_page_token)).await
     }
 
     /// Why a unit is where it is, or nowhere; `None` when there is no such unit.
@@ -97,22 +84,13 @@ impl Client {
             request: format!("PUT {path}"),
             source: error.into(),
         })?;
-        let answer = self
-            .transport
-            .send(Method::PUT, &path, Some(body.into()))
-            .await?;
-        Ok(Stored {
-            created: answer.status == 201,
-            revision: answer.revision,
-        })
+        let answer = self.transport.send(Method::PUT, &path, Some(body.into())).await?;
+        Ok(Stored { created: answer.status == 201, revision: answer.revision })
     }
 
     /// Destroys a unit; returns the store's revision from which on it is gone.
     pub async fn destroy(&self, name: &UnitName) -> Result<Option<i64>, ClientError> {
-        let answer = self
-            .transport
-            .send(Method::DELETE, &unit_path(name), None)
-            .await?;
+        let answer = self.transport.send(Method::DELETE, &unit_path(name), None).await?;
         Ok(answer.revision)
     }
 
@@ -164,16 +142,15 @@ fn unit_path(name: &UnitName) -> String {
 
 /// Percent-encodes what a path segment or a query value cannot hold as it is.
 fn escape(text: &str) -> String {
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut out, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
-                out.push(char::from(byte));
-            } else {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "%{byte:02X}");
-            }
-            out
-        })
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 fn absent_as_none<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {

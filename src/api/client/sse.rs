@@ -81,10 +81,7 @@ mod tests {
     use super::*;
 
     fn message(name: &str, data: &str) -> Message {
-        Message {
-            name: name.to_owned(),
-            data: data.to_owned(),
-        }
+        Message { name: name.to_owned(), data: data.to_owned() }
     }
 
     fn parse(stream: &str) -> Vec<Message> {
@@ -95,11 +92,8 @@ mod tests {
     fn messages_are_told_apart() {
         let stream = "event: ready\nid: 7\ndata: {\"revision\":7}\n\n: keep-alive\n\n\
                       event:unit\r\ndata: a\r\ndata:b\r\n\r\ndata: c\r\rid: 8\n\nevent: cut";
-        let expected = [
-            message("ready", "{\"revision\":7}"),
-            message("unit", "a\nb"),
-            message("", "c"),
-        ];
+        let expected =
+            [message("ready", "{\"revision\":7}"), message("unit", "a\nb"), message("", "c")];
         assert_eq!(parse(stream), expected);
     }
 

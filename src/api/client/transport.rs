@@ -43,12 +43,7 @@ pub(super) struct Transport {
 impl Transport {
     pub(super) fn new(endpoint: Endpoint, timeout: Duration) -> Self {
         let permits = Semaphore::new(CONNECTIONS_MAX);
-        Self {
-            endpoint,
-            timeout,
-            permits,
-            idle: Mutex::default(),
-        }
+        Self { endpoint, timeout, permits, idle: Mutex::default() }
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
@@ -66,9 +61,7 @@ impl Transport {
         let what = format!("{method} {path}");
         // The semaphore is never closed; were it, going on without a permit does no harm.
         let _permit = self.permits.acquire().await.ok();
-        let answer = self
-            .limited(&what, self.exchange(&method, path, body, &what))
-            .await;
+        let answer = self.limited(&what, self.exchange(&method, path, body, &what)).await;
         match &answer {
             Ok(answer) => tracing::debug!("{what}: {}", answer.status),
             Err(error) => tracing::debug!("{what}: {error}"),
@@ -82,10 +75,8 @@ impl Transport {
         self.limited(&what, async {
             let mut sender = self.connect().await?;
             let request = self.request(&Method::GET, path, None, &what)?;
-            let answer = sender
-                .send_request(request)
-                .await
-                .map_err(|error| self.broken(&what, error))?;
+            let answer =
+                sender.send_request(request).await.map_err(|error| self.broken(&what, error))?;
             if answer.status().is_success() {
                 return Ok(answer);
             }
@@ -124,16 +115,9 @@ impl Transport {
         let revision = answer.headers().get(REVISION_HEADER);
         let revision = revision.and_then(|value| value.to_str().ok()?.parse().ok());
         let body = self.read(answer, what).await?;
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(sender);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
         if status.is_success() {
-            return Ok(Answer {
-                status: status.as_u16(),
-                revision,
-                body,
-            });
+            return Ok(Answer { status: status.as_u16(), revision, body });
         }
         Err(refusal(what, status.as_u16(), &body))
     }
@@ -146,10 +130,7 @@ impl Transport {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
         let endpoint = self.endpoint.clone();
-        self.endpoint
-            .connect()
-            .await
-            .map_err(|source| ClientError::Connect { endpoint, source })
+        self.endpoint.connect().await.map_err(|source| ClientError::Connect { endpoint, source })
     }
 
     fn request(
@@ -169,9 +150,7 @@ impl Transport {
     }
 
     async fn read(&self, answer: Response<Incoming>, what: &str) -> Result<Bytes, ClientError> {
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await;
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         Ok(body.map_err(|error| self.broken(what, error))?.to_bytes())
     }
 
@@ -181,11 +160,7 @@ impl Transport {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> ClientError {
         let (request, endpoint) = (what.to_owned(), self.endpoint.clone());
-        ClientError::Broken {
-            request,
-            endpoint,
-            source: source.into(),
-        }
+        ClientError::Broken { request, endpoint, source: source.into() }
     }
 
     async fn limited<T>(
@@ -198,9 +173,7 @@ impl Transport {
             endpoint: self.endpoint.clone(),
             limit: self.timeout,
         };
-        tokio::time::timeout(self.timeout, work)
-            .await
-            .map_err(late)?
+        tokio::time::timeout(self.timeout, work).await.map_err(late)?
     }
 }
 
@@ -214,9 +187,5 @@ fn refusal(what: &str, status: u16, body: &[u8]) -> ClientError {
             .unwrap_or("the server refused")
             .to_owned(),
     };
-    ClientError::Refused {
-        request: what.to_owned(),
-        status,
-        message,
-    }
+    ClientError::Refused { request: what.to_owned(), status, message }
 }

@@ -23,26 +23,13 @@ struct Row {
 }
 
 const COLUMNS: &[Column<Row>] = &[
-    Column {
-        name: "machine",
-        value: |row| id_legend(&row.machine.id, row.full),
-    },
-    Column {
-        name: "ip",
-        value: |row| row.machine.primary_ip.clone(),
-    },
-    Column {
-        name: "metadata",
-        value: metadata,
-    },
+    Column { name: "machine", value: |row| id_legend(&row.machine.id, row.full) },
+    Column { name: "ip", value: |row| row.machine.primary_ip.clone() },
+    Column { name: "metadata", value: metadata },
 ];
 
 fn metadata(row: &Row) -> String {
-    let pairs = row
-        .machine
-        .metadata
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"));
+    let pairs = row.machine.metadata.iter().map(|(key, value)| format!("{key}={value}"));
     pairs.collect::<Vec<_>>().join(",")
 }
 
@@ -50,10 +37,7 @@ pub async fn run(context: &Context, args: &ListMachinesArgs) -> Result<ExitStatu
     let columns = args.table.choose(COLUMNS, "machine,ip,metadata")?;
     let mut machines = context.client.machines().await?;
     machines.sort_by(|a, b| a.id.cmp(&b.id));
-    let row = |machine| Row {
-        machine,
-        full: args.table.full,
-    };
+    let row = |machine| Row { machine, full: args.table.full };
     let rows: Vec<Row> = machines.into_iter().map(row).collect();
     context.ui.data(&args.table.render(&columns, &rows))?;
     Ok(ExitStatus::Done)

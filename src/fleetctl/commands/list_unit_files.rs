@@ -34,49 +34,19 @@ struct Row {
 }
 
 const COLUMNS: &[Column<Row>] = &[
-    Column {
-        name: "unit",
-        value: |row| row.name.to_string(),
-    },
-    Column {
-        name: "hash",
-        value: hash,
-    },
-    Column {
-        name: "dstate",
-        value: |row| word(row.desired),
-    },
-    Column {
-        name: "state",
-        value: |row| word(row.current.filter(|_| !row.global)),
-    },
-    Column {
-        name: "target",
-        value: target,
-    },
-    Column {
-        name: "desc",
-        value: description,
-    },
-    Column {
-        name: "global",
-        value: |row| row.global.to_string(),
-    },
-    Column {
-        name: "tmachine",
-        value: target,
-    },
+    Column { name: "unit", value: |row| row.name.to_string() },
+    Column { name: "hash", value: hash },
+    Column { name: "dstate", value: |row| word(row.desired) },
+    Column { name: "state", value: |row| word(row.current.filter(|_| !row.global)) },
+    Column { name: "target", value: target },
+    Column { name: "desc", value: description },
+    Column { name: "global", value: |row| row.global.to_string() },
+    Column { name: "tmachine", value: target },
 ];
 
 fn hash(row: &Row) -> String {
     let hash = row.file.as_ref().map(UnitFile::hash);
-    hash.map_or_else(String::new, |hash| {
-        if row.full {
-            hash.to_string()
-        } else {
-            hash.short()
-        }
-    })
+    hash.map_or_else(String::new, |hash| if row.full { hash.to_string() } else { hash.short() })
 }
 
 fn word(state: Option<TargetState>) -> String {
@@ -84,32 +54,21 @@ fn word(state: Option<TargetState>) -> String {
 }
 
 fn target(row: &Row) -> String {
-    if row.global {
-        "global".to_owned()
-    } else {
-        row.machine.clone()
-    }
+    if row.global { "global".to_owned() } else { row.machine.clone() }
 }
 
 fn description(row: &Row) -> String {
-    let text = row
-        .file
-        .as_ref()
-        .and_then(|file| file.get("Unit", "Description"));
+    let text = row.file.as_ref().and_then(|file| file.get("Unit", "Description"));
     text.unwrap_or_default().to_owned()
 }
 
 pub async fn run(context: &Context, args: &ListUnitFilesArgs) -> Result<ExitStatus, Error> {
-    let columns = args
-        .table
-        .choose(COLUMNS, "unit,hash,dstate,state,target")?;
+    let columns = args.table.choose(COLUMNS, "unit,hash,dstate,state,target")?;
     let (units, machines) =
         tokio::try_join!(context.client.units(), Machines::fetch(&context.client))?;
     let full = args.table.full;
-    let mut rows: Vec<Row> = units
-        .into_iter()
-        .filter_map(|unit| row(unit, &machines, full))
-        .collect();
+    let mut rows: Vec<Row> =
+        units.into_iter().filter_map(|unit| row(unit, &machines, full)).collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     context.ui.data(&args.table.render(&columns, &rows))?;
     Ok(ExitStatus::Done)
@@ -120,15 +79,11 @@ fn row(unit: Unit, machines: &Machines, full: bool) -> Option<Row> {
     let name = unit.name.clone()?;
     let file = source::stored(&name, &unit).ok();
     Some(Row {
-        global: file
-            .as_ref()
-            .is_some_and(|file| source::is_global(&name, file)),
+        global: file.as_ref().is_some_and(|file| source::is_global(&name, file)),
         file,
         desired: unit.desired_state,
         current: unit.current_state,
-        machine: unit
-            .machine_id
-            .map_or_else(String::new, |id| machines.legend(&id, full)),
+        machine: unit.machine_id.map_or_else(String::new, |id| machines.legend(&id, full)),
         name,
         full,
     })

@@ -24,38 +24,16 @@ struct Row {
 }
 
 const COLUMNS: &[Column<Row>] = &[
-    Column {
-        name: "unit",
-        value: |row| row.state.name.to_string(),
-    },
-    Column {
-        name: "machine",
-        value: |row| row.machine.clone(),
-    },
-    Column {
-        name: "load",
-        value: |row| row.state.systemd_load_state.clone(),
-    },
-    Column {
-        name: "active",
-        value: |row| row.state.systemd_active_state.clone(),
-    },
-    Column {
-        name: "sub",
-        value: |row| row.state.systemd_sub_state.clone(),
-    },
-    Column {
-        name: "hash",
-        value: hash,
-    },
+    Column { name: "unit", value: |row| row.state.name.to_string() },
+    Column { name: "machine", value: |row| row.machine.clone() },
+    Column { name: "load", value: |row| row.state.systemd_load_state.clone() },
+    Column { name: "active", value: |row| row.state.systemd_active_state.clone() },
+    Column { name: "sub", value: |row| row.state.systemd_sub_state.clone() },
+    Column { name: "hash", value: hash },
 ];
 
 fn hash(row: &Row) -> String {
-    if row.full {
-        row.state.hash.to_string()
-    } else {
-        row.state.hash.short()
-    }
+    if row.full { row.state.hash.to_string() } else { row.state.hash.short() }
 }
 
 pub async fn run(context: &Context, args: &ListUnitsArgs) -> Result<ExitStatus, Error> {
@@ -64,11 +42,7 @@ pub async fn run(context: &Context, args: &ListUnitsArgs) -> Result<ExitStatus, 
         tokio::try_join!(context.client.states(), Machines::fetch(&context.client))?;
     states.sort_by(|a, b| (&a.name, &a.machine_id).cmp(&(&b.name, &b.machine_id)));
     let full = args.table.full;
-    let row = |state: State| Row {
-        machine: machines.legend(&state.machine_id, full),
-        state,
-        full,
-    };
+    let row = |state: State| Row { machine: machines.legend(&state.machine_id, full), state, full };
     let rows: Vec<Row> = states.into_iter().map(row).collect();
     context.ui.data(&args.table.render(&columns, &rows))?;
     Ok(ExitStatus::Done)

@@ -10,8 +10,6 @@ use crate::fleetctl::error::{Error, ExitStatus};
 pub struct VersionArgs {}
 
 pub fn run(context: &Context, _args: &VersionArgs) -> Result<ExitStatus, Error> {
-    context
-        .ui
-        .line(concat!("fleetctl version ", env!("CARGO_PKG_VERSION")))?;
+    context.ui.line(concat!("fleetctl version ", env!("CARGO_PKG_VERSION")))?;
     Ok(ExitStatus::Done)
 }

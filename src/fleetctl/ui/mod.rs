@@ -43,9 +43,7 @@ impl Ui {
     pub fn data(&self, text: &str) -> Result<(), Error> {
         self.progress.aside(|| {
             let mut out = io::stdout().lock();
-            out.write_all(text.as_bytes())
-                .and_then(|()| out.flush())
-                .map_err(Error::Output)
+            out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
         })
     }
 
@@ -93,15 +91,10 @@ impl Ui {
 
     fn talk(&self, text: &str) {
         // Nobody is left to be told that standard error is closed.
-        self.progress
-            .aside(|| drop(writeln!(io::stderr().lock(), "{text}")));
+        self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{text}")));
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
-        if self.colour {
-            format!("\x1b[{colour}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

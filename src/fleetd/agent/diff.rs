@@ -106,21 +106,14 @@ pub struct KnownFile {
 pub fn diff(desired: &Desired, observed: &Observed) -> Vec<Task> {
     let nothing = Here::default();
     let mut tasks = Vec::new();
-    let only_desired = desired
-        .units
-        .keys()
-        .filter(|name| !observed.contains_key(*name));
+    let only_desired = desired.units.keys().filter(|name| !observed.contains_key(*name));
     for name in observed.keys().chain(only_desired) {
         let here = observed.get(name).unwrap_or(&nothing);
         if here.held_back {
             continue;
         }
         if let Some((action, reason)) = step(desired, observed, name, here) {
-            tasks.push(Task {
-                unit: name.clone(),
-                action,
-                reason,
-            });
+            tasks.push(Task { unit: name.clone(), action, reason });
         }
     }
     tasks.sort_by(|a, b| (a.action, &a.unit).cmp(&(b.action, &b.unit)));
@@ -202,23 +195,13 @@ fn run(
         return None;
     }
     let restart = carried_out.is_some() && !settled(status);
-    let action = if restart {
-        Action::Restart(wanted.launch)
-    } else {
-        Action::Start(wanted.launch)
-    };
+    let action =
+        if restart { Action::Restart(wanted.launch) } else { Action::Start(wanted.launch) };
     let (action, reason) = with_file(wanted, here, (action, Reason::NewLaunch(wanted.launch)))?;
     let waits = matches!(action, Action::Start(_) | Action::Restart(_))
-        && here
-            .file
-            .iter()
-            .flat_map(|file| &file.relations)
-            .any(|peer| {
-                desired
-                    .units
-                    .get(peer)
-                    .is_some_and(|wanted| !ready(wanted, observed.get(peer)))
-            });
+        && here.file.iter().flat_map(|file| &file.relations).any(|peer| {
+            desired.units.get(peer).is_some_and(|wanted| !ready(wanted, observed.get(peer)))
+        });
     (!waits).then_some((action, reason))
 }
 

@@ -45,13 +45,8 @@ impl Agent {
 
     async fn stop(&mut self, names: Vec<UnitName>) {
         let units = &self.units;
-        let calls = names
-            .into_iter()
-            .map(|name| async move { (units.stop(&name).await, name) });
-        let done: Vec<_> = stream::iter(calls)
-            .buffer_unordered(CALLS_AT_ONCE)
-            .collect()
-            .await;
+        let calls = names.into_iter().map(|name| async move { (units.stop(&name).await, name) });
+        let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         for (stopped, name) in done {
             match stopped {
                 Ok(()) => self.asked(&name, Ask::Stop),
@@ -80,9 +75,7 @@ impl Agent {
     }
 
     async fn release(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
-        self.registry
-            .release(&self.settings.machine, &names)
-            .await?;
+        self.registry.release(&self.settings.machine, &names).await?;
         for name in names {
             if let Some(here) = self.observed.get_mut(&name) {
                 here.hold = Hold::Free;
@@ -105,24 +98,11 @@ impl Agent {
         let Some(lease) = self.membership.lease() else {
             return Ok(());
         };
-        for won in self
-            .registry
-            .win(&self.settings.machine, lease, &names)
-            .await?
-        {
-            let Won {
-                name,
-                holder,
-                unit,
-                revision,
-            } = won;
+        for won in self.registry.win(&self.settings.machine, lease, &names).await? {
+            let Won { name, holder, unit, revision } = won;
             let ours = holder.as_ref() == Some(&self.settings.machine);
             let here = self.observed.entry(name.clone()).or_default();
-            here.hold = if ours {
-                Hold::Ours
-            } else {
-                Hold::Theirs(holder)
-            };
+            here.hold = if ours { Hold::Ours } else { Hold::Theirs(holder) };
             if !ours {
                 self.await_release(name.clone(), revision);
             }
@@ -161,20 +141,15 @@ impl Agent {
         here.file = Some(KnownFile {
             read_for,
             hash: file.as_ref().map(UnitFile::hash),
-            relations: file
-                .as_ref()
-                .map(|file| relations(&name, file))
-                .unwrap_or_default(),
+            relations: file.as_ref().map(|file| relations(&name, file)).unwrap_or_default(),
             file,
         });
     }
 
     async fn link(&mut self, names: Vec<UnitName>) {
         let file = |name: &UnitName| self.observed.get(name)?.file.as_ref()?.file.clone();
-        let files: Vec<_> = names
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), file(&name)?)))
-            .collect();
+        let files: Vec<_> =
+            names.into_iter().filter_map(|name| Some((name.clone(), file(&name)?))).collect();
         for (name, linked) in self.units.link(&files).await {
             if let Some(here) = self.observed.get_mut(&name) {
                 here.broken = linked.is_err();
@@ -200,10 +175,7 @@ impl Agent {
         });
         // Collected first: the compiler cannot see that the stream over the iterator is `Send`.
         let calls: Vec<_> = calls.collect();
-        let done: Vec<_> = stream::iter(calls)
-            .buffer_unordered(CALLS_AT_ONCE)
-            .collect()
-            .await;
+        let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         for (task, called) in done {
             let (Action::Start(launch) | Action::Restart(launch)) = task.action else {
                 continue;
@@ -221,12 +193,7 @@ impl Agent {
 
     fn launched(&mut self, name: &UnitName, launch: u64, job: JobId) {
         if let Some(here) = self.observed.get_mut(name) {
-            here.launched = Some(Launched {
-                launch,
-                job: Some(job),
-                result: None,
-                message: None,
-            });
+            here.launched = Some(Launched { launch, job: Some(job), result: None, message: None });
         }
         self.note_launch(name);
         self.asked(name, Ask::Start);

@@ -40,10 +40,7 @@ impl Launches {
         let mut all = BTreeMap::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let name = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| UnitName::parse(name).ok());
+            let name = entry.file_name().to_str().and_then(|name| UnitName::parse(name).ok());
             let text = std::fs::read(entry.path())?;
             if let (Some(name), Ok(record)) = (name, serde_json::from_slice::<Record>(&text)) {
                 all.insert(name, record.into());
@@ -59,10 +56,7 @@ impl Launches {
             result: launched.result.map(|result| result.to_string()),
             message: launched.message.clone(),
         };
-        durable::write(
-            &self.folder.join(name.as_str()),
-            &serde_json::to_vec(&record)?,
-        )
+        durable::write(&self.folder.join(name.as_str()), &serde_json::to_vec(&record)?)
     }
 
     /// Notes that a unit was stopped by wish, or is gone.
@@ -77,11 +71,6 @@ impl Launches {
 impl From<Record> for Launched {
     fn from(record: Record) -> Launched {
         let result = record.result.as_deref().and_then(JobResult::parse);
-        Launched {
-            launch: record.launch,
-            job: None,
-            result,
-            message: record.message,
-        }
+        Launched { launch: record.launch, job: None, result, message: record.message }
     }
 }

@@ -120,10 +120,7 @@ impl Agent {
 
     /// What stands between a settling machine and the cluster.
     fn contested(&self, globals: &BTreeSet<UnitName>) -> Contested {
-        let here = self
-            .observed
-            .iter()
-            .filter(|(_, here)| here.status.is_some());
+        let here = self.observed.iter().filter(|(_, here)| here.status.is_some());
         let exclusive: Vec<_> = here.filter(|(name, _)| !globals.contains(*name)).collect();
         let free = exclusive.iter().filter(|(_, here)| here.hold == Hold::Free);
         let free: Vec<UnitName> = free.map(|(name, _)| (*name).clone()).collect();
@@ -175,9 +172,7 @@ impl Agent {
         }
         let (machine, record) = (&self.settings.machine, &self.settings.record);
         if present.record != *record {
-            self.registry
-                .update_machine(machine, present.created, record, lease)
-                .await?;
+            self.registry.update_machine(machine, present.created, record, lease).await?;
         }
         for name in self.registry.held(lease).await? {
             self.observed.entry(name).or_default().hold = Hold::Ours;
@@ -281,9 +276,7 @@ fn read_or_make(path: &Path) -> io::Result<Uuid> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let token = Token {
-        session: Uuid::new_v4(),
-    };
+    let token = Token { session: Uuid::new_v4() };
     durable::write(path, &serde_json::to_vec(&token)?)?;
     Ok(token.session)
 }

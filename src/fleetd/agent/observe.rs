@@ -69,11 +69,7 @@ impl Agent {
             }
             all => {
                 let signals_missed = matches!(all, Dirty::All);
-                let statuses = self
-                    .units
-                    .observe()
-                    .await
-                    .inspect_err(|_| self.dirty = all)?;
+                let statuses = self.units.observe().await.inspect_err(|_| self.dirty = all)?;
                 self.saw_all(statuses);
                 if signals_missed {
                     self.conclude_jobs();
@@ -111,11 +107,7 @@ impl Agent {
             };
             if launched.result.is_none() && !status.job_pending {
                 let failed = status.state.active == "failed";
-                launched.result = Some(if failed {
-                    JobResult::Failed
-                } else {
-                    JobResult::Done
-                });
+                launched.result = Some(if failed { JobResult::Failed } else { JobResult::Done });
                 concluded.push(name.clone());
             }
         }
@@ -135,10 +127,7 @@ impl Agent {
 
     /// Writes down which start of a unit was carried out, or that none stands.
     pub(super) fn note_launch(&mut self, name: &UnitName) {
-        let launched = self
-            .observed
-            .get(name)
-            .and_then(|here| here.launched.as_ref());
+        let launched = self.observed.get(name).and_then(|here| here.launched.as_ref());
         let noted = match launched {
             Some(launched) => self.launches.record(name, launched),
             None => self.launches.forget(name),

@@ -79,18 +79,10 @@ impl Shared {
 
 impl State {
     fn reports(&self) -> Vec<Report> {
-        let changed = self
-            .current
-            .iter()
-            .filter(|(name, is)| self.reported.get(*name) != Some(is));
-        let gone = self
-            .reported
-            .keys()
-            .filter(|name| !self.current.contains_key(*name));
+        let changed = self.current.iter().filter(|(name, is)| self.reported.get(*name) != Some(is));
+        let gone = self.reported.keys().filter(|name| !self.current.contains_key(*name));
         let changed = changed.map(|(name, is)| (name.clone(), Some(is.clone())));
-        changed
-            .chain(gone.map(|name| (name.clone(), None)))
-            .collect()
+        changed.chain(gone.map(|name| (name.clone(), None))).collect()
     }
 
     fn note(&mut self, reports: Vec<Report>) {
@@ -136,10 +128,8 @@ impl Agent {
     /// Hands the publisher what is true now.
     pub(super) fn report(&self) {
         let lease = self.membership.life().and(self.membership.lease());
-        let records = self
-            .observed
-            .iter()
-            .filter_map(|(name, here)| Some((name.clone(), record(here)?)));
+        let records =
+            self.observed.iter().filter_map(|(name, here)| Some((name.clone(), record(here)?)));
         self.publisher.update(lease, records.collect());
     }
 }
@@ -154,9 +144,7 @@ fn record(here: &Here) -> Option<StateRecord> {
         active: status.state.active.clone(),
         sub: status.state.sub.clone(),
         launch: launched.map(|launched| launched.launch),
-        job: launched
-            .and_then(|launched| launched.result)
-            .map(|result| result.to_string()),
+        job: launched.and_then(|launched| launched.result).map(|result| result.to_string()),
         result: status.result.clone(),
         exit_status: status.exit_status,
         message: launched.and_then(|launched| launched.message.clone()),

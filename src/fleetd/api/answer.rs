@@ -19,18 +19,12 @@ pub struct ApiError {
 impl ApiError {
     /// 400.
     pub fn bad_request(message: impl Into<String>) -> ApiError {
-        ApiError {
-            status: StatusCode::BAD_REQUEST,
-            message: message.into(),
-        }
+        ApiError { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
 
     /// 404.
     pub fn not_found(message: impl Into<String>) -> ApiError {
-        ApiError {
-            status: StatusCode::NOT_FOUND,
-            message: message.into(),
-        }
+        ApiError { status: StatusCode::NOT_FOUND, message: message.into() }
     }
 
     /// 404 for a unit.
@@ -41,36 +35,24 @@ impl ApiError {
     /// 405.
     pub fn wrong_method(method: &Method, path: &str) -> ApiError {
         let message = format!("{path} does not know {method}");
-        ApiError {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            message,
-        }
+        ApiError { status: StatusCode::METHOD_NOT_ALLOWED, message }
     }
 
     /// 413.
     pub fn too_large(limit: usize) -> ApiError {
         let message = format!("the body is larger than {limit} bytes");
-        ApiError {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            message,
-        }
+        ApiError { status: StatusCode::PAYLOAD_TOO_LARGE, message }
     }
 
     /// 415.
     pub fn not_json() -> ApiError {
         let message = "send the body as Content-Type: application/json".to_owned();
-        ApiError {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            message,
-        }
+        ApiError { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message }
     }
 
     /// 503, with the sentence that fleet's users know.
     pub fn away() -> ApiError {
-        ApiError {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            message: STORE_AWAY.to_owned(),
-        }
+        ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message: STORE_AWAY.to_owned() }
     }
 }
 
@@ -83,10 +65,7 @@ impl From<StoreError> for ApiError {
             }
             StoreError::LeaseGone { .. } | StoreError::Refused { .. } => {
                 let message = chain(&error).to_string();
-                ApiError {
-                    status: StatusCode::INTERNAL_SERVER_ERROR,
-                    message,
-                }
+                ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, message }
             }
         }
     }
@@ -97,10 +76,7 @@ impl From<PutError> for ApiError {
         match error {
             PutError::Store(error) => error.into(),
             PutError::NoFile(_) | PutError::NoDesiredState(_) | PutError::Contended(_) => {
-                ApiError {
-                    status: StatusCode::CONFLICT,
-                    message: error.to_string(),
-                }
+                ApiError { status: StatusCode::CONFLICT, message: error.to_string() }
             }
         }
     }
@@ -109,12 +85,7 @@ impl From<PutError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let code = self.status.as_u16();
-        let body = ErrorBody {
-            error: ErrorDetail {
-                code,
-                message: self.message,
-            },
-        };
+        let body = ErrorBody { error: ErrorDetail { code, message: self.message } };
         (self.status, Json(body)).into_response()
     }
 }

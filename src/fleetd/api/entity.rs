@@ -17,18 +17,11 @@ pub enum File {
 /// A unit, what is wanted of it, and how far it got.
 pub fn unit(cluster: &Cluster, name: &UnitName, stored: &StoredUnit, file: File) -> Unit {
     let global = stored.requirements.global;
-    let machine = cluster
-        .machines_of(name)
-        .next()
-        .map(|(id, _)| id)
-        .filter(|_| !global);
+    let machine = cluster.machines_of(name).next().map(|(id, _)| id).filter(|_| !global);
     let (options, contents) = match file {
         File::With => {
             let options = UnitFile::parse(&stored.contents).map(|file| file.options().to_vec());
-            (
-                options.unwrap_or_default(),
-                Some(stored.contents.to_string()),
-            )
+            (options.unwrap_or_default(), Some(stored.contents.to_string()))
         }
         File::Without => (Vec::new(), None),
     };

@@ -35,10 +35,8 @@ pub async fn stream(
     });
     let events = stream::iter([first]).chain(changes.flatten());
     let stopped = api.stop.cancelled_owned();
-    Ok(
-        Sse::new(events.take_until(stopped).map(|event| encode(&event)))
-            .keep_alive(KeepAlive::default()),
-    )
+    Ok(Sse::new(events.take_until(stopped).map(|event| encode(&event)))
+        .keep_alive(KeepAlive::default()))
 }
 
 /// The last revision a reader that comes back has seen.
@@ -46,11 +44,7 @@ fn resume_point(headers: &HeaderMap) -> Result<Option<Revision>, ApiError> {
     let Some(id) = headers.get("last-event-id") else {
         return Ok(None);
     };
-    let revision = id
-        .to_str()
-        .ok()
-        .and_then(|id| id.parse().ok())
-        .map(Revision);
+    let revision = id.to_str().ok().and_then(|id| id.parse().ok()).map(Revision);
     revision.map(Some).ok_or_else(|| {
         ApiError::bad_request("Last-Event-ID is not an id that this stream gave out")
     })
@@ -94,12 +88,7 @@ fn describe(cluster: &Cluster, keys: &BTreeSet<Key>, at: Revision) -> Vec<Event>
                 let record = cluster.states.get(name).and_then(|on| on.get(id));
                 let state = record.map(|record| entity::state(name, id, record));
                 let (name, machine_id) = (name.clone(), id.clone());
-                events.push(Event::State(StateEvent {
-                    revision,
-                    name,
-                    machine_id,
-                    state,
-                }));
+                events.push(Event::State(StateEvent { revision, name, machine_id, state }));
             }
             Key::Planned(_) | Key::Leader | Key::Holder(_) => {}
         }
@@ -107,19 +96,11 @@ fn describe(cluster: &Cluster, keys: &BTreeSet<Key>, at: Revision) -> Vec<Event>
     events.extend(units.into_iter().map(|name| {
         let stored = cluster.units.get(name);
         let unit = stored.map(|stored| entity::unit(cluster, name, stored, File::Without));
-        Event::Unit(UnitEvent {
-            revision,
-            name: name.clone(),
-            unit,
-        })
+        Event::Unit(UnitEvent { revision, name: name.clone(), unit })
     }));
     events.extend(machines.into_iter().map(|id| {
         let machine = entity::machine(cluster, id);
-        Event::Machine(MachineEvent {
-            revision,
-            id: id.clone(),
-            machine,
-        })
+        Event::Machine(MachineEvent { revision, id: id.clone(), machine })
     }));
     events
 }

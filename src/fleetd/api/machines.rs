@@ -28,15 +28,9 @@ pub async fn list(
     let cluster = mirror.read();
     let ids = cluster.machines.keys();
     let page = page::page(ids, start.as_deref(), api.token_limit, |id| id.to_string());
-    let machines = page
-        .entries
-        .into_iter()
-        .filter_map(|id| entity::machine(&cluster, id))
-        .collect();
-    Ok(Json(MachinePage {
-        machines,
-        next_page_token: page.next,
-    }))
+    let machines =
+        page.entries.into_iter().filter_map(|id| entity::machine(&cluster, id)).collect();
+    Ok(Json(MachinePage { machines, next_page_token: page.next }))
 }
 
 /// One operation of a JSON-Patch (RFC 6902), as far as metadata needs it.
@@ -72,21 +66,12 @@ fn change(operation: Operation) -> Result<MetadataChange, ApiError> {
             )));
         }
     };
-    Ok(MetadataChange {
-        machine,
-        key,
-        value,
-    })
+    Ok(MetadataChange { machine, key, value })
 }
 
 /// The machine and the key a path names; `~1` and `~0` stand for `/` and `~` (RFC 6901).
 fn target(path: &str) -> Option<(MachineId, String)> {
     let (machine, rest) = path.strip_prefix('/')?.split_once('/')?;
-    let key = rest
-        .strip_prefix("metadata/")
-        .filter(|key| !key.is_empty() && !key.contains('/'))?;
-    Some((
-        MachineId::parse(machine).ok()?,
-        key.replace("~1", "/").replace("~0", "~"),
-    ))
+    let key = rest.strip_prefix("metadata/").filter(|key| !key.is_empty() && !key.contains('/'))?;
+    Some((MachineId::parse(machine).ok()?, key.replace("~1", "/").replace("~0", "~")))
 }

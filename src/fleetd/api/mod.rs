@@ -47,22 +47,14 @@ impl Api {
         token_limit: usize,
         stop: CancellationToken,
     ) -> Api {
-        Api {
-            registry,
-            standing,
-            token_limit,
-            stop,
-        }
+        Api { registry, standing, token_limit, stop }
     }
 
     /// Every route of version 1, also under its old alias.
     pub fn router(self) -> Router {
         let v1 = Router::new()
             .route("/units", get(units::list))
-            .route(
-                "/units/{name}",
-                get(units::get).put(units::put).delete(units::destroy),
-            )
+            .route("/units/{name}", get(units::get).put(units::put).delete(units::destroy))
             .route("/units/{name}/why", get(why::get))
             .route("/state", get(states::list))
             .route("/state/{name}", get(states::get))

@@ -17,9 +17,7 @@ pub fn start(token: Option<&str>) -> Result<Option<String>, ApiError> {
         return Ok(None);
     };
     let bytes = hex::decode(token).ok();
-    let key = bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .filter(|key| !key.is_empty());
+    let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|key| !key.is_empty());
     key.map(Some).ok_or_else(|| {
         ApiError::bad_request(
             "nextPageToken is not one that this API gave out; list from the start",
@@ -37,10 +35,7 @@ pub fn page<T>(
     let mut rest = entries.skip_while(|entry| start.is_some_and(|start| *key(entry) <= *start));
     let entries: Vec<T> = rest.by_ref().take(limit).collect();
     let more = rest.next().is_some();
-    let next = entries
-        .last()
-        .filter(|_| more)
-        .map(|last| hex::encode(key(last)));
+    let next = entries.last().filter(|_| more).map(|last| hex::encode(key(last)));
     Page { entries, next }
 }
 

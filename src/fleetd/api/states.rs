@@ -27,32 +27,17 @@ pub async fn list(
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
     let cluster = mirror.read();
-    let all = cluster
-        .states
-        .iter()
-        .flat_map(|(name, on)| on.iter().map(move |(id, s)| (name, id, s)));
+    let all =
+        cluster.states.iter().flat_map(|(name, on)| on.iter().map(move |(id, s)| (name, id, s)));
     let asked_for = all.filter(|(name, machine, _)| {
-        query
-            .machine_id
-            .as_deref()
-            .is_none_or(|wanted| machine.as_str() == wanted)
-            && query
-                .unit_name
-                .as_deref()
-                .is_none_or(|wanted| name.as_str() == wanted)
+        query.machine_id.as_deref().is_none_or(|wanted| machine.as_str() == wanted)
+            && query.unit_name.as_deref().is_none_or(|wanted| name.as_str() == wanted)
     });
     // A space sorts before every character of a name, so keys sort as (name, machine) does.
     let key = |(name, machine, _): &(_, _, _)| format!("{name} {machine}");
     let page = page::page(asked_for, start.as_deref(), api.token_limit, key);
-    let states = page
-        .entries
-        .into_iter()
-        .map(|(name, id, s)| entity::state(name, id, s))
-        .collect();
-    Ok(Json(StatePage {
-        states,
-        next_page_token: page.next,
-    }))
+    let states = page.entries.into_iter().map(|(name, id, s)| entity::state(name, id, s)).collect();
+    Ok(Json(StatePage { states, next_page_token: page.next }))
 }
 
 /// `GET /state/NAME`: of the machine the unit is scheduled to, else of the first that has it.

@@ -30,15 +30,10 @@ pub async fn list(
     let mirror = api.now().await?;
     let cluster = mirror.read();
     let names = cluster.units.iter();
-    let page = page::page(names, start.as_deref(), api.token_limit, |(name, _)| {
-        name.to_string()
-    });
+    let page = page::page(names, start.as_deref(), api.token_limit, |(name, _)| name.to_string());
     let unit = |(name, stored)| entity::unit(&cluster, name, stored, File::With);
     let units = page.entries.into_iter().map(unit).collect();
-    Ok(Json(UnitPage {
-        units,
-        next_page_token: page.next,
-    }))
+    Ok(Json(UnitPage { units, next_page_token: page.next }))
 }
 
 /// `GET /units/NAME`.
@@ -46,10 +41,7 @@ pub async fn get(State(api): State<Api>, Path(name): Path<String>) -> Result<Jso
     let name = unit_name(&name)?;
     let mirror = api.now().await?;
     let cluster = mirror.read();
-    let stored = cluster
-        .units
-        .get(&name)
-        .ok_or_else(|| ApiError::no_such_unit(&name))?;
+    let stored = cluster.units.get(&name).ok_or_else(|| ApiError::no_such_unit(&name))?;
     Ok(Json(entity::unit(&cluster, &name, stored, File::With)))
 }
 
@@ -63,11 +55,7 @@ pub async fn put(
     let sent: Unit = body::json(request).await?;
     let put = checked(&name, sent)?;
     let outcome = api.registry.put_unit(&name, &put).await?;
-    let status = if outcome.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::NO_CONTENT
-    };
+    let status = if outcome.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     Ok((status, at(outcome.revision)))
 }
 
@@ -117,15 +105,11 @@ fn sent_file(sent: Unit) -> Result<Option<UnitFile>, ApiError> {
         if sent.options.is_empty() {
             return Ok(None);
         }
-        return UnitFile::from_options(sent.options)
-            .map(Some)
-            .map_err(|error| bad(&error));
+        return UnitFile::from_options(sent.options).map(Some).map_err(|error| bad(&error));
     };
     let file = UnitFile::parse(&contents).map_err(|error| bad(&error))?;
     if !sent.options.is_empty() && sent.options != file.options() {
-        return Err(ApiError::bad_request(
-            "options and contents are not the same unit file",
-        ));
+        return Err(ApiError::bad_request("options and contents are not the same unit file"));
     }
     Ok(Some(file))
 }

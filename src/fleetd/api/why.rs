@@ -24,39 +24,22 @@ pub async fn get(State(api): State<Api>, Path(name): Path<String>) -> Result<Jso
 /// How a unit stands with the scheduler; `None` when there is no such unit. Pure.
 fn explain(cluster: &Cluster, name: &UnitName) -> Option<Why> {
     let unit = cluster.units.get(name)?;
-    let machines: Vec<MachineId> = cluster
-        .machines_of(name)
-        .map(|(id, _)| id.clone())
-        .collect();
+    let machines: Vec<MachineId> = cluster.machines_of(name).map(|(id, _)| id.clone()).collect();
     let plan = schedule(cluster);
-    let refused = plan
-        .refused
-        .get(name)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let refused = plan.refused.get(name).map(Vec::as_slice).unwrap_or_default();
     let (status, reason) = if name.is_template() {
         let reason = "a template runs nowhere itself, only its instances do".to_owned();
         (WhyStatus::Inactive, reason)
     } else if unit.desired == TargetState::Inactive {
-        (
-            WhyStatus::Inactive,
-            "nobody asked for it to be loaded or started".to_owned(),
-        )
+        (WhyStatus::Inactive, "nobody asked for it to be loaded or started".to_owned())
     } else if !machines.is_empty() {
-        (
-            WhyStatus::Placed,
-            placed(cluster, name, &machines, &unit.requirements),
-        )
+        (WhyStatus::Placed, placed(cluster, name, &machines, &unit.requirements))
     } else {
         (WhyStatus::Pending, pending(cluster, name, &plan))
     };
     let refusals = refused.iter().map(|(id, refusal)| Refusal {
         machine_id: id.clone(),
-        primary_ip: cluster
-            .machines
-            .get(id)
-            .map(|m| m.record.ip.clone())
-            .unwrap_or_default(),
+        primary_ip: cluster.machines.get(id).map(|m| m.record.ip.clone()).unwrap_or_default(),
         reason: refusal.to_string(),
     });
     Some(Why {
@@ -75,11 +58,7 @@ fn placed(
     wants: &Requirements,
 ) -> String {
     if wants.global {
-        return format!(
-            "global: on {} of {} machines",
-            machines.len(),
-            cluster.machines.len()
-        );
+        return format!("global: on {} of {} machines", machines.len(), cluster.machines.len());
     }
     match (cluster.holders.get(name), wants.machine_of.first()) {
         (Some(holder), _) if *holder != machines[0] => {
@@ -95,15 +74,10 @@ fn pending(cluster: &Cluster, name: &UnitName, plan: &Plan) -> String {
     if cluster.machines.is_empty() {
         return "there are no machines in the cluster".to_owned();
     }
-    let about_to = plan
-        .decisions
-        .iter()
-        .find_map(|decision| match &decision.change {
-            Change::Assign { unit, reason, .. } if unit == name => {
-                Some((&decision.machine, reason))
-            }
-            _ => None,
-        });
+    let about_to = plan.decisions.iter().find_map(|decision| match &decision.change {
+        Change::Assign { unit, reason, .. } if unit == name => Some((&decision.machine, reason)),
+        _ => None,
+    });
     match (about_to, &cluster.leader) {
         (Some(_), None) => "no engine leads the cluster at the moment".to_owned(),
         (Some((machine, reason)), Some(_)) => {

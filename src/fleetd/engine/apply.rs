@@ -30,10 +30,7 @@ pub async fn apply(
 ) -> Result<Applied, StoreError> {
     let mut reached = leadership.term;
     for batch in decisions.chunks(BATCH) {
-        let steps = batch
-            .iter()
-            .map(|(_, guarded)| Op::Nested(guarded.0.clone()))
-            .collect();
+        let steps = batch.iter().map(|(_, guarded)| Op::Nested(guarded.0.clone())).collect();
         let Some(committed) = registry.commit_as_leader(leadership, steps).await? else {
             return Ok(Applied::NotLeading);
         };
@@ -58,51 +55,24 @@ pub fn guard(decision: &Decision, cluster: &Cluster) -> Guarded {
     let (when, step) = match &decision.change {
         Change::Unassign { unit, .. } => {
             let when = vec![unit_unchanged(cluster, unit)];
-            (
-                when,
-                Op::Delete(Key::Schedule(machine.clone(), unit.clone()).to_string()),
-            )
+            (when, Op::Delete(Key::Schedule(machine.clone(), unit.clone()).to_string()))
         }
         Change::Update { unit, to, .. } | Change::Assign { unit, to, .. } => {
             let key = Key::Schedule(machine.clone(), unit.clone()).to_string();
-            let when = vec![
-                unit_unchanged(cluster, unit),
-                machine_lives(cluster, machine),
-            ];
-            (
-                when,
-                Op::Put {
-                    key,
-                    value: encode(to),
-                    lease: None,
-                },
-            )
+            let when = vec![unit_unchanged(cluster, unit), machine_lives(cluster, machine)];
+            (when, Op::Put { key, value: encode(to), lease: None })
         }
         Change::Complete { life } => {
             let key = Key::Planned(machine.clone()).to_string();
             let when = vec![machine_lives(cluster, machine)];
-            (
-                when,
-                Op::Put {
-                    key,
-                    value: encode(&life.0),
-                    lease: None,
-                },
-            )
+            (when, Op::Put { key, value: encode(&life.0), lease: None })
         }
         Change::Forget => {
             let gone = Compare::Absent(Key::Machine(machine.clone()).to_string());
-            (
-                vec![gone],
-                Op::Delete(Key::Planned(machine.clone()).to_string()),
-            )
+            (vec![gone], Op::Delete(Key::Planned(machine.clone()).to_string()))
         }
     };
-    Guarded(Txn {
-        when,
-        then: vec![step],
-        otherwise: Vec::new(),
-    })
+    Guarded(Txn { when, then: vec![step], otherwise: Vec::new() })
 }
 
 fn unit_unchanged(cluster: &Cluster, name: &UnitName) -> Compare {

@@ -15,21 +15,11 @@ pub fn plan(pass: Pass<'_>) -> Plan {
     let mut decisions = Vec::new();
     for (machine, schedule) in &cluster.schedule {
         let kept = |name: &UnitName| {
-            pass.board
-                .spots
-                .get(machine)
-                .is_some_and(|spot| spot.units.contains_key(name))
+            pass.board.spots.get(machine).is_some_and(|spot| spot.units.contains_key(name))
         };
         for unit in schedule.units.keys().filter(|name| !kept(name)) {
             let reason = drop_reason(&pass, machine, unit);
-            decide(
-                &mut decisions,
-                machine,
-                Change::Unassign {
-                    unit: unit.clone(),
-                    reason,
-                },
-            );
+            decide(&mut decisions, machine, Change::Unassign { unit: unit.clone(), reason });
         }
         if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
             decide(&mut decisions, machine, Change::Forget);
@@ -41,26 +31,16 @@ pub fn plan(pass: Pass<'_>) -> Plan {
     for ((machine, name), reason) in &pass.assigned {
         if let Some(unit) = cluster.units.get(*name) {
             let (unit, to) = ((*name).clone(), assignment(unit));
-            let change = Change::Assign {
-                unit,
-                to,
-                reason: reason.clone(),
-            };
+            let change = Change::Assign { unit, to, reason: reason.clone() };
             decide(&mut decisions, machine, change);
         }
     }
     complete(&mut decisions, &pass);
-    Plan {
-        decisions,
-        refused: pass.refused,
-    }
+    Plan { decisions, refused: pass.refused }
 }
 
 fn decide(decisions: &mut Vec<Decision>, machine: &MachineId, change: Change) {
-    decisions.push(Decision {
-        machine: machine.clone(),
-        change,
-    });
+    decisions.push(Decision { machine: machine.clone(), change });
 }
 
 /// What the schedule shall say of a unit.
@@ -111,15 +91,7 @@ fn updates<'a>(
         } else {
             continue;
         };
-        decide(
-            decisions,
-            machine,
-            Change::Update {
-                unit: (*name).clone(),
-                to,
-                reason,
-            },
-        );
+        decide(decisions, machine, Change::Update { unit: (*name).clone(), to, reason });
     }
 }
 
@@ -136,13 +108,7 @@ fn complete(decisions: &mut Vec<Decision>, pass: &Pass<'_>) {
         !is_complete(cluster.schedule.get(*id), machine) && !unsettled.contains(id)
     });
     for (id, machine) in newcomers {
-        decide(
-            decisions,
-            id,
-            Change::Complete {
-                life: machine.created,
-            },
-        );
+        decide(decisions, id, Change::Complete { life: machine.created });
     }
 }
 

@@ -62,21 +62,12 @@ impl fmt::Display for Refusal {
                 write!(f, "MachineOf wants {target}, which is on another machine")
             }
             Refusal::Circle(target) => {
-                write!(
-                    f,
-                    "MachineOf={target} leads back to this unit: neither can be first"
-                )
+                write!(f, "MachineOf={target} leads back to this unit: neither can be first")
             }
-            Refusal::Conflict {
-                with,
-                declared_there: false,
-            } => {
+            Refusal::Conflict { with, declared_there: false } => {
                 write!(f, "Conflicts with {with}, which is there")
             }
-            Refusal::Conflict {
-                with,
-                declared_there: true,
-            } => {
+            Refusal::Conflict { with, declared_there: true } => {
                 write!(f, "{with} is there and declares a conflict")
             }
             Refusal::Replaced(by) => write!(f, "{by} is there, which replaces it"),
@@ -107,11 +98,10 @@ fn machine_id(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
 }
 
 fn metadata(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
-    let unmet = wants.metadata.iter().find(|(key, values)| {
-        spot.metadata
-            .get(*key)
-            .is_none_or(|found| !values.contains(found))
-    });
+    let unmet = wants
+        .metadata
+        .iter()
+        .find(|(key, values)| spot.metadata.get(*key).is_none_or(|found| !values.contains(found)));
     match unmet {
         None => Ok(()),
         Some((key, wanted)) => Err(Refusal::Metadata {
@@ -147,10 +137,7 @@ fn machine_of(
 
 fn conflicts(spot: &Spot<'_>, name: &UnitName, wants: &Requirements) -> Result<(), Refusal> {
     let conflict = |with: &UnitName, declared_there| {
-        Err(Refusal::Conflict {
-            with: with.clone(),
-            declared_there,
-        })
+        Err(Refusal::Conflict { with: with.clone(), declared_there })
     };
     let others = || spot.units.keys().filter(|other| **other != name);
     if !wants.conflicts.is_empty()
@@ -170,8 +157,6 @@ fn any_matches(globs: &[Glob], name: &UnitName) -> bool {
 }
 
 fn replaced(board: &Board<'_>, spot: &Spot<'_>, name: &UnitName) -> Result<(), Refusal> {
-    let by = board
-        .replacers_of(name)
-        .find(|by| spot.units.contains_key(by));
+    let by = board.replacers_of(name).find(|by| spot.units.contains_key(by));
     by.map_or(Ok(()), |by| Err(Refusal::Replaced(by.clone())))
 }

@@ -36,11 +36,7 @@ pub struct Engine {
 impl Engine {
     /// An engine that leads nobody yet.
     pub fn new(settings: EngineSettings, registry: Registry) -> Engine {
-        Engine {
-            settings,
-            registry,
-            leading: watch::Sender::new(false),
-        }
+        Engine { settings, registry, leading: watch::Sender::new(false) }
     }
 
     /// Whether this machine leads, as it changes.
@@ -72,11 +68,7 @@ impl Engine {
             () = stop.cancelled() => return Ok(()),
         }
         let ttl = self.settings.leader_ttl;
-        let Some(leadership) = self
-            .registry
-            .campaign(&self.settings.candidate, ttl)
-            .await?
-        else {
+        let Some(leadership) = self.registry.campaign(&self.settings.candidate, ttl).await? else {
             return Ok(());
         };
         tracing::info!(term = %leadership.term, "leading the cluster");

@@ -48,17 +48,10 @@ pub fn wanted(name: &UnitName, unit: &StoredUnit) -> bool {
 pub fn circles(cluster: &Cluster) -> BTreeSet<&UnitName> {
     let targets = |name: &UnitName| {
         let unit = cluster.units.get_key_value(name);
-        unit.into_iter()
-            .flat_map(|(_, unit)| unit.requirements.machine_of.iter())
+        unit.into_iter().flat_map(|(_, unit)| unit.requirements.machine_of.iter())
     };
-    let followers = cluster
-        .units
-        .iter()
-        .filter(|(_, u)| !u.requirements.machine_of.is_empty());
-    followers
-        .map(|(name, _)| name)
-        .filter(|name| reaches(name, name, targets))
-        .collect()
+    let followers = cluster.units.iter().filter(|(_, u)| !u.requirements.machine_of.is_empty());
+    followers.map(|(name, _)| name).filter(|name| reaches(name, name, targets)).collect()
 }
 
 /// Which unit shall take the place of which, without those that would do so in a circle.
@@ -87,21 +80,13 @@ impl<'a> Replacements<'a> {
 /// ignored, as fleet always did, else two units would chase each other for ever.
 pub fn replacements(cluster: &Cluster) -> Replacements<'_> {
     let mut all: BTreeMap<&UnitName, BTreeSet<&UnitName>> = BTreeMap::new();
-    for (name, unit) in cluster
-        .units
-        .iter()
-        .filter(|(name, unit)| wanted(name, unit))
-    {
+    for (name, unit) in cluster.units.iter().filter(|(name, unit)| wanted(name, unit)) {
         let globs = &unit.requirements.replaces;
         if globs.is_empty() {
             continue;
         }
         let matches = |other: &&UnitName| globs.iter().any(|glob| glob.matches(other.as_str()));
-        let others = cluster
-            .units
-            .keys()
-            .filter(|other| *other != name)
-            .filter(matches);
+        let others = cluster.units.keys().filter(|other| *other != name).filter(matches);
         all.insert(name, others.collect());
     }
     let mut kept = Replacements::default();

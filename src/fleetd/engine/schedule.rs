@@ -80,8 +80,7 @@ impl<'a> Pass<'a> {
             match filter::check(&self.board, spot, name, &unit.requirements) {
                 Ok(()) => self.board.put(name, unit, machine),
                 Err(refusal) => {
-                    self.dropped
-                        .insert((machine, name), UnassignReason::Refused(refusal));
+                    self.dropped.insert((machine, name), UnassignReason::Refused(refusal));
                 }
             }
         }
@@ -92,12 +91,7 @@ impl<'a> Pass<'a> {
         let here: BTreeSet<_> = self.board.machines_of(name).collect();
         let mut takers = Vec::new();
         let mut refusals = Vec::new();
-        for spot in self
-            .board
-            .spots
-            .values()
-            .filter(|spot| !here.contains(spot.id))
-        {
+        for spot in self.board.spots.values().filter(|spot| !here.contains(spot.id)) {
             match filter::check(&self.board, spot, name, &unit.requirements) {
                 Ok(()) => takers.push(spot.id),
                 Err(refusal) => refusals.push((spot.id.clone(), refusal)),
@@ -148,20 +142,13 @@ impl<'a> Pass<'a> {
             return Some((spot.id, AssignReason::Pinned));
         }
         if let Some(target) = unit.requirements.machine_of.first() {
-            let mut spots = self
-                .board
-                .machines_of(target)
-                .filter_map(|id| self.board.spots.get(id));
+            let mut spots =
+                self.board.machines_of(target).filter_map(|id| self.board.spots.get(id));
             let spot = spots.find(takes)?;
             return Some((spot.id, AssignReason::Beside(target.clone())));
         }
         let spot = self.board.by_load().find(takes)?;
-        Some((
-            spot.id,
-            AssignReason::LeastLoaded {
-                units: spot.units.len(),
-            },
-        ))
+        Some((spot.id, AssignReason::LeastLoaded { units: spot.units.len() }))
     }
 
     /// For a unit with `Replaces=`: the least loaded machine that has units it replaces and takes
@@ -181,20 +168,14 @@ impl<'a> Pass<'a> {
         machines.sort_by_key(|(id, _)| (self.board.spots.get(*id).map(|s| s.units.len()), *id));
         let cluster = self.board.cluster;
         machines.into_iter().find(|(machine, victims)| {
-            let there: Vec<_> = victims
-                .iter()
-                .filter_map(|v| cluster.units.get_key_value(*v))
-                .collect();
-            there
-                .iter()
-                .for_each(|(victim, _)| self.board.take(victim, machine));
+            let there: Vec<_> =
+                victims.iter().filter_map(|v| cluster.units.get_key_value(*v)).collect();
+            there.iter().for_each(|(victim, _)| self.board.take(victim, machine));
             let spot = self.board.spots.get(*machine);
             let fits = spot.is_some_and(|spot| {
                 filter::check(&self.board, spot, name, &unit.requirements).is_ok()
             });
-            there
-                .into_iter()
-                .for_each(|(victim, unit)| self.board.put(victim, unit, machine));
+            there.into_iter().for_each(|(victim, unit)| self.board.put(victim, unit, machine));
             fits
         })
     }
@@ -227,14 +208,9 @@ impl<'a> Pass<'a> {
         let Some(spot) = self.board.spots.get(machine) else {
             return Vec::new();
         };
-        let follows = spot
-            .units
-            .iter()
-            .filter(|(_, wants)| wants.machine_of.contains(target));
+        let follows = spot.units.iter().filter(|(_, wants)| wants.machine_of.contains(target));
         let units = &self.board.cluster.units;
-        follows
-            .filter_map(|(name, _)| units.get_key_value(*name))
-            .collect()
+        follows.filter_map(|(name, _)| units.get_key_value(*name)).collect()
     }
 
     fn drop_from(&mut self, name: &'a UnitName, machine: &'a MachineId, reason: UnassignReason) {

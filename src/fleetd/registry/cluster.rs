@@ -78,10 +78,7 @@ pub struct Schedule {
 impl Cluster {
     /// A machine's own metadata, overridden by what was set through the API.
     pub fn metadata_of(&self, machine: &MachineId) -> BTreeMap<String, String> {
-        let own = self
-            .machines
-            .get(machine)
-            .map(|m| m.record.metadata.clone());
+        let own = self.machines.get(machine).map(|m| m.record.metadata.clone());
         let mut metadata = own.unwrap_or_default();
         if let Some(set) = self.metadata.get(machine) {
             metadata.extend(set.clone());
@@ -94,9 +91,7 @@ impl Cluster {
         &'a self,
         name: &'a UnitName,
     ) -> impl Iterator<Item = (&'a MachineId, &'a Assignment)> {
-        self.schedule
-            .iter()
-            .filter_map(|(id, schedule)| Some((id, schedule.units.get(name)?)))
+        self.schedule.iter().filter_map(|(id, schedule)| Some((id, schedule.units.get(name)?)))
     }
 
     /// Which keys changed after `revision`; `None` when that is longer ago than the log reaches.
@@ -121,10 +116,7 @@ impl Cluster {
             }
             Key::Metadata(machine, name) => {
                 let text = String::from_utf8(value.to_vec())?;
-                self.metadata
-                    .entry(machine.clone())
-                    .or_default()
-                    .insert(name.clone(), text);
+                self.metadata.entry(machine.clone()).or_default().insert(name.clone(), text);
             }
             Key::Schedule(machine, name) => {
                 let assignment: Assignment = decode(&entry.key, value)?;
@@ -138,10 +130,7 @@ impl Cluster {
             Key::Leader => self.leader = Some(decode(&entry.key, value)?),
             Key::Machine(machine) => {
                 let record: MachineRecord = decode(&entry.key, value)?;
-                let stored = StoredMachine {
-                    record,
-                    created: entry.created,
-                };
+                let stored = StoredMachine { record, created: entry.created };
                 self.machines.insert(machine.clone(), stored);
             }
             Key::Holder(name) => {
@@ -150,10 +139,7 @@ impl Cluster {
             }
             Key::State(name, machine) => {
                 let state: StateRecord = decode(&entry.key, value)?;
-                self.states
-                    .entry(name.clone())
-                    .or_default()
-                    .insert(machine.clone(), state);
+                self.states.entry(name.clone()).or_default().insert(machine.clone(), state);
             }
         }
         Ok(())
@@ -171,17 +157,13 @@ impl Cluster {
                 });
             }
             Key::Planned(machine) => {
-                remove_within(&mut self.schedule, &machine, |schedule| {
-                    schedule.planned = None
-                });
+                remove_within(&mut self.schedule, &machine, |schedule| schedule.planned = None);
             }
             Key::Leader => self.leader = None,
             Key::Machine(machine) => drop(self.machines.remove(&machine)),
             Key::Holder(name) => drop(self.holders.remove(&name)),
             Key::State(name, machine) => {
-                remove_within(&mut self.states, &name, |states| {
-                    drop(states.remove(&machine))
-                });
+                remove_within(&mut self.states, &name, |states| drop(states.remove(&machine)));
             }
         }
     }
@@ -190,10 +172,7 @@ impl Cluster {
 impl View for Cluster {
     fn replace(&mut self, range: Range) {
         let log = ChangeLog::starting_at(range.revision);
-        *self = Cluster {
-            log,
-            ..Cluster::default()
-        };
+        *self = Cluster { log, ..Cluster::default() };
         for entry in &range.entries {
             if let Some(key) = Key::parse(&entry.key) {
                 self.put(key, entry);
@@ -261,10 +240,7 @@ struct ChangeLog {
 
 impl ChangeLog {
     fn starting_at(revision: Revision) -> ChangeLog {
-        ChangeLog {
-            complete_after: revision,
-            changes: VecDeque::new(),
-        }
+        ChangeLog { complete_after: revision, changes: VecDeque::new() }
     }
 
     fn push(&mut self, revision: Revision, key: Key) {
@@ -281,11 +257,6 @@ impl ChangeLog {
             return None;
         }
         let from = self.changes.partition_point(|(at, _)| *at <= revision);
-        Some(
-            self.changes
-                .range(from..)
-                .map(|(_, key)| key.clone())
-                .collect(),
-        )
+        Some(self.changes.range(from..).map(|(_, key)| key.clone()).collect())
     }
 }

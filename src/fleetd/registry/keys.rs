@@ -119,15 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_not_fleets_is_no_key() {
-        for key in [
-            "",
-            "unit",
-            "unit/",
-            "unit/a b.service",
-            "engine/other",
-            "machine/",
-            "x/y",
-        ] {
+        for key in ["", "unit", "unit/", "unit/a b.service", "engine/other", "machine/", "x/y"] {
             assert_eq!(Key::parse(key), None, "{key:?}");
         }
     }

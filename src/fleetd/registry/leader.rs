@@ -24,10 +24,7 @@ impl Registry {
             if entry.is_none() {
                 return Ok(());
             }
-            let mut changes = self
-                .store
-                .watch(&Key::Leader.to_string(), revision.next())
-                .await?;
+            let mut changes = self.store.watch(&Key::Leader.to_string(), revision.next()).await?;
             while let Some(change) = changes.recv().await {
                 let gone = |event: &Event| matches!(event, Event::Deleted(_));
                 if change?.events.iter().any(gone) {
@@ -45,19 +42,10 @@ impl Registry {
     ) -> Result<Option<Leadership>, StoreError> {
         let lease = self.store.grant(ttl).await?;
         let key = Key::Leader.to_string();
-        let put = Op::Put {
-            key: key.clone(),
-            value: encode(candidate),
-            lease: Some(lease),
-        };
-        let won = self
-            .commit_if(vec![Compare::Absent(key)], vec![put])
-            .await?;
+        let put = Op::Put { key: key.clone(), value: encode(candidate), lease: Some(lease) };
+        let won = self.commit_if(vec![Compare::Absent(key)], vec![put]).await?;
         match won {
-            Some(won) => Ok(Some(Leadership {
-                lease,
-                term: won.revision,
-            })),
+            Some(won) => Ok(Some(Leadership { lease, term: won.revision })),
             None => {
                 self.store.revoke(lease).await?;
                 Ok(None)

@@ -22,21 +22,11 @@ impl Registry {
         let write = |change: &MetadataChange| {
             let key = Key::Metadata(change.machine.clone(), change.key.clone()).to_string();
             match &change.value {
-                Some(value) => Op::Put {
-                    key,
-                    value: value.clone().into_bytes(),
-                    lease: None,
-                },
+                Some(value) => Op::Put { key, value: value.clone().into_bytes(), lease: None },
                 None => Op::Delete(key),
             }
         };
         let then = changes.iter().map(write).collect();
-        self.store
-            .commit(Txn {
-                then,
-                ..Txn::default()
-            })
-            .await
-            .map(drop)
+        self.store.commit(Txn { then, ..Txn::default() }).await.map(drop)
     }
 }

@@ -62,10 +62,7 @@ impl<V: View> Mirror<V> {
     /// The view as it stands. Changes wait meanwhile: be brief and do not block.
     pub fn read(&self) -> RwLockReadGuard<'_, V> {
         // A writer that panicked left the view between two keys, which is as good as any moment.
-        self.shared
-            .view
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The revision the view has reached, as it grows.
@@ -77,19 +74,16 @@ impl<V: View> Mirror<V> {
     pub async fn reach(&self, revision: Revision) -> Result<(), StoreError> {
         let mut reached = self.reached();
         let mut arrived = async || drop(reached.wait_for(|at| *at >= Some(revision)).await);
-        if tokio::time::timeout(FOREIGN_WRITE_GRACE, arrived())
-            .await
-            .is_ok()
-        {
+        if tokio::time::timeout(FOREIGN_WRITE_GRACE, arrived()).await.is_ok() {
             return Ok(());
         }
         self.shared.reread.notify_one();
-        tokio::time::timeout(REACH_TIMEOUT, arrived())
-            .await
-            .map_err(|late| StoreError::Unavailable {
+        tokio::time::timeout(REACH_TIMEOUT, arrived()).await.map_err(|late| {
+            StoreError::Unavailable {
                 operation: format!("waiting for revision {revision}"),
                 source: late.into(),
-            })
+            }
+        })
     }
 }
 

@@ -51,17 +51,12 @@ pub struct Registry {
 impl Registry {
     /// Over a store. `retry_max` bounds the pause between attempts while the store is away.
     pub fn over(store: Arc<dyn Store>, retry_max: Duration) -> Registry {
-        Registry {
-            store,
-            retry_max,
-            cluster: Arc::default(),
-        }
+        Registry { store, retry_max, cluster: Arc::default() }
     }
 
     /// A mirror of the whole cluster, shared by everyone on this machine who reads it at the time.
     pub fn cluster(&self) -> Arc<Mirror<Cluster>> {
-        self.cluster
-            .get(|| Mirror::open(Arc::clone(&self.store), String::new(), self.retry_max))
+        self.cluster.get(|| Mirror::open(Arc::clone(&self.store), String::new(), self.retry_max))
     }
 
     /// A mirror of one prefix.
@@ -80,27 +75,14 @@ impl Registry {
         when: Vec<Compare>,
         then: Vec<Op>,
     ) -> Result<Option<Committed>, StoreError> {
-        let committed = self
-            .store
-            .commit(Txn {
-                when,
-                then,
-                otherwise: Vec::new(),
-            })
-            .await?;
+        let committed = self.store.commit(Txn { when, then, otherwise: Vec::new() }).await?;
         Ok(committed.succeeded.then_some(committed))
     }
 
     /// One key as it stands, and the store's revision when it answered.
     async fn get(&self, key: &Key) -> Result<(Option<KeyValue>, Revision), StoreError> {
         let read = vec![Op::Get(key.to_string())];
-        let mut committed = self
-            .store
-            .commit(Txn {
-                then: read,
-                ..Txn::default()
-            })
-            .await?;
+        let mut committed = self.store.commit(Txn { then: read, ..Txn::default() }).await?;
         let entry = match committed.results.pop() {
             Some(OpResult::Found(mut entries)) => entries.pop(),
             _ => None,

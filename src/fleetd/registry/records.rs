@@ -109,17 +109,11 @@ pub struct Garbage {
 
 /// Reads a stored value.
 pub fn decode<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, Garbage> {
-    serde_json::from_slice(value).map_err(|source| Garbage {
-        key: key.to_owned(),
-        source,
-    })
+    serde_json::from_slice(value).map_err(|source| Garbage { key: key.to_owned(), source })
 }
 
 /// Writes a value for the store.
-#[expect(
-    clippy::expect_used,
-    reason = "our own records: string keys only, no failing Serialize"
-)]
+#[expect(clippy::expect_used, reason = "our own records: string keys only, no failing Serialize")]
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
     serde_json::to_vec(record).expect("a record is always JSON")
 }

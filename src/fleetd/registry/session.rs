@@ -54,12 +54,7 @@ impl Registry {
         let (entry, seen) = self.get(&Key::Machine(machine.clone())).await?;
         Ok(entry.and_then(|entry| {
             let record = readable(&entry)?;
-            Some(Present {
-                record,
-                lease: entry.lease,
-                created: entry.created,
-                seen,
-            })
+            Some(Present { record, lease: entry.lease, created: entry.created, seen })
         }))
     }
 
@@ -94,14 +89,8 @@ impl Registry {
         lease: LeaseId,
     ) -> Result<Option<Revision>, StoreError> {
         let key = Key::Machine(machine.clone()).to_string();
-        let put = Op::Put {
-            key: key.clone(),
-            value: encode(record),
-            lease: Some(lease),
-        };
-        let joined = self
-            .commit_if(vec![Compare::Absent(key)], vec![put])
-            .await?;
+        let put = Op::Put { key: key.clone(), value: encode(record), lease: Some(lease) };
+        let joined = self.commit_if(vec![Compare::Absent(key)], vec![put]).await?;
         Ok(joined.map(|committed| committed.revision))
     }
 
@@ -114,25 +103,14 @@ impl Registry {
         lease: LeaseId,
     ) -> Result<bool, StoreError> {
         let key = Key::Machine(machine.clone()).to_string();
-        let put = Op::Put {
-            key: key.clone(),
-            value: encode(record),
-            lease: Some(lease),
-        };
-        Ok(self
-            .commit_if(vec![Compare::Created(key, life)], vec![put])
-            .await?
-            .is_some())
+        let put = Op::Put { key: key.clone(), value: encode(record), lease: Some(lease) };
+        Ok(self.commit_if(vec![Compare::Created(key, life)], vec![put]).await?.is_some())
     }
 
     /// Is a machine of the cluster no longer.
     pub async fn leave(&self, machine: &MachineId, life: Revision) -> Result<(), StoreError> {
         let key = Key::Machine(machine.clone()).to_string();
-        self.commit_if(
-            vec![Compare::Created(key.clone(), life)],
-            vec![Op::Delete(key)],
-        )
-        .await?;
+        self.commit_if(vec![Compare::Created(key.clone(), life)], vec![Op::Delete(key)]).await?;
         Ok(())
     }
 
@@ -143,17 +121,11 @@ impl Registry {
         lease: LeaseId,
         names: &[UnitName],
     ) -> Result<Vec<Won>, StoreError> {
-        let value = encode(&HolderRecord {
-            machine: machine.clone(),
-        });
+        let value = encode(&HolderRecord { machine: machine.clone() });
         let attempt = |name: &UnitName| {
             let holder = Key::Holder(name.clone()).to_string();
             let unit = Op::Get(Key::Unit(name.clone()).to_string());
-            let put = Op::Put {
-                key: holder.clone(),
-                value: value.clone(),
-                lease: Some(lease),
-            };
+            let put = Op::Put { key: holder.clone(), value: value.clone(), lease: Some(lease) };
             Op::Nested(Txn {
                 when: vec![Compare::Absent(holder.clone())],
                 then: vec![put, unit.clone()],
@@ -189,17 +161,11 @@ impl Registry {
 
     /// Lets go of units, where this machine still holds them.
     pub async fn release(&self, machine: &MachineId, names: &[UnitName]) -> Result<(), StoreError> {
-        let value = encode(&HolderRecord {
-            machine: machine.clone(),
-        });
+        let value = encode(&HolderRecord { machine: machine.clone() });
         let release = |name: &UnitName| {
             let key = Key::Holder(name.clone()).to_string();
             let when = vec![Compare::Value(key.clone(), value.clone())];
-            Op::Nested(Txn {
-                when,
-                then: vec![Op::Delete(key)],
-                otherwise: Vec::new(),
-            })
+            Op::Nested(Txn { when, then: vec![Op::Delete(key)], otherwise: Vec::new() })
         };
         for batch in names.chunks(BATCH) {
             self.always(batch.iter().map(release).collect()).await?;
@@ -210,10 +176,7 @@ impl Registry {
     /// Every unit that hangs on a session: what a fleetd that was restarted holds already.
     pub async fn held(&self, lease: LeaseId) -> Result<Vec<UnitName>, StoreError> {
         let range = self.store.range(HOLDERS).await?;
-        let ours = range
-            .entries
-            .into_iter()
-            .filter(|entry| entry.lease == Some(lease));
+        let ours = range.entries.into_iter().filter(|entry| entry.lease == Some(lease));
         Ok(ours
             .filter_map(|entry| match Key::parse(&entry.key) {
                 Some(Key::Holder(name)) => Some(name),
@@ -232,11 +195,7 @@ impl Registry {
         let write = |(name, state): &(UnitName, Option<StateRecord>)| {
             let key = Key::State(name.clone(), machine.clone()).to_string();
             match state {
-                Some(state) => Op::Put {
-                    key,
-                    value: encode(state),
-                    lease: Some(lease),
-                },
+                Some(state) => Op::Put { key, value: encode(state), lease: Some(lease) },
                 None => Op::Delete(key),
             }
         };
@@ -247,12 +206,7 @@ impl Registry {
     }
 
     async fn always(&self, then: Vec<Op>) -> Result<Committed, StoreError> {
-        self.store
-            .commit(Txn {
-                then,
-                ..Txn::default()
-            })
-            .await
+        self.store.commit(Txn { then, ..Txn::default() }).await
     }
 }
 
@@ -264,16 +218,8 @@ fn won(
     lease: LeaseId,
     revision: Revision,
 ) -> Won {
-    let mut won = Won {
-        name: name.clone(),
-        holder: None,
-        unit: None,
-        revision,
-    };
-    if let OpResult::Nested(Committed {
-        succeeded, results, ..
-    }) = result
-    {
+    let mut won = Won { name: name.clone(), holder: None, unit: None, revision };
+    if let OpResult::Nested(Committed { succeeded, results, .. }) = result {
         let mut results = results.into_iter();
         let holder = results.next().and_then(only);
         won.unit = results.next().and_then(only).as_ref().and_then(readable);

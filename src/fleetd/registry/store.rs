@@ -227,10 +227,7 @@ impl StoreError {
         operation: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> StoreError {
-        StoreError::Unavailable {
-            operation: operation.into(),
-            source: source.into(),
-        }
+        StoreError::Unavailable { operation: operation.into(), source: source.into() }
     }
 
     /// `operation` was answered with a no, in the words of `source`.
@@ -238,10 +235,7 @@ impl StoreError {
         operation: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> StoreError {
-        StoreError::Refused {
-            operation: operation.into(),
-            source: source.into(),
-        }
+        StoreError::Refused { operation: operation.into(), source: source.into() }
     }
 }
 

@@ -54,27 +54,15 @@ impl Registry {
         for _ in 0..ATTEMPTS_MAX {
             let (entry, revision) = self.get(&key).await?;
             // What another hand wrote and nobody can read is replaced like any other file.
-            let stored = entry
-                .as_ref()
-                .and_then(|e| decode::<UnitRecord>(&e.key, &e.value).ok());
+            let stored = entry.as_ref().and_then(|e| decode::<UnitRecord>(&e.key, &e.value).ok());
             let next = next_record(name, stored, put, revision)?;
             let Some((record, created)) = next else {
-                return Ok(PutOutcome {
-                    created: false,
-                    revision,
-                });
+                return Ok(PutOutcome { created: false, revision });
             };
-            let put = Op::Put {
-                key: key.to_string(),
-                value: encode(&record),
-                lease: None,
-            };
+            let put = Op::Put { key: key.to_string(), value: encode(&record), lease: None };
             let unchanged = unchanged(&key, entry.map(|entry| entry.modified));
             if let Some(committed) = self.commit_if(vec![unchanged], vec![put]).await? {
-                return Ok(PutOutcome {
-                    created,
-                    revision: committed.revision,
-                });
+                return Ok(PutOutcome { created, revision: committed.revision });
             }
         }
         Err(PutError::Contended(name.clone()))
@@ -83,13 +71,7 @@ impl Registry {
     /// Removes a unit. `None`: there was none.
     pub async fn destroy_unit(&self, name: &UnitName) -> Result<Option<Revision>, StoreError> {
         let then = vec![Op::Delete(Key::Unit(name.clone()).to_string())];
-        let committed = self
-            .store
-            .commit(Txn {
-                then,
-                ..Txn::default()
-            })
-            .await?;
+        let committed = self.store.commit(Txn { then, ..Txn::default() }).await?;
         let existed = committed.results.contains(&OpResult::Deleted(true));
         Ok(existed.then_some(committed.revision))
     }
@@ -114,25 +96,12 @@ fn next_record(
 ) -> Result<Option<(UnitRecord, bool)>, PutError> {
     let launch = now.0.unsigned_abs();
     let Some(stored) = stored else {
-        let file = put
-            .file
-            .as_ref()
-            .ok_or_else(|| PutError::NoFile(name.clone()))?;
+        let file = put.file.as_ref().ok_or_else(|| PutError::NoFile(name.clone()))?;
         let desired = put.desired.unwrap_or(TargetState::Inactive);
         let contents = file.contents().to_owned();
-        return Ok(Some((
-            UnitRecord {
-                contents,
-                desired,
-                launch,
-            },
-            true,
-        )));
+        return Ok(Some((UnitRecord { contents, desired, launch }, true)));
     };
-    let replacement = put
-        .file
-        .as_ref()
-        .filter(|file| !same_file(file, &stored.contents));
+    let replacement = put.file.as_ref().filter(|file| !same_file(file, &stored.contents));
     let desired = match (put.desired, replacement) {
         (Some(desired), _) => desired,
         (None, Some(_)) => TargetState::Inactive,
@@ -140,15 +109,9 @@ fn next_record(
     };
     let moved_to_launched = desired == TargetState::Launched && stored.desired != desired;
     let next = UnitRecord {
-        contents: replacement
-            .map_or(&stored.contents[..], UnitFile::contents)
-            .to_owned(),
+        contents: replacement.map_or(&stored.contents[..], UnitFile::contents).to_owned(),
         desired,
-        launch: if replacement.is_some() || moved_to_launched {
-            launch
-        } else {
-            stored.launch
-        },
+        launch: if replacement.is_some() || moved_to_launched { launch } else { stored.launch },
     };
     Ok((next != stored).then_some((next, replacement.is_some())))
 }
@@ -167,11 +130,7 @@ mod tests {
     }
 
     fn stored(desired: TargetState) -> UnitRecord {
-        UnitRecord {
-            contents: file("/bin/a").contents().to_owned(),
-            desired,
-            launch: 5,
-        }
+        UnitRecord { contents: file("/bin/a").contents().to_owned(), desired, launch: 5 }
     }
 
     /// What is stored after a put at revision 9: desired state, launch, whether it is the file of
@@ -191,19 +150,9 @@ mod tests {
     #[test]
     fn a_new_unit_needs_a_file() {
         use TargetState::{Inactive, Launched};
-        assert!(
-            put(None, None, Some(Launched))
-                .unwrap_err()
-                .contains("does not exist")
-        );
-        assert_eq!(
-            put(None, Some(file("/bin/a")), None),
-            Ok(Some((Inactive, 9, true)))
-        );
-        assert_eq!(
-            put(None, Some(file("/bin/a")), Some(Launched)),
-            Ok(Some((Launched, 9, true)))
-        );
+        assert!(put(None, None, Some(Launched)).unwrap_err().contains("does not exist"));
+        assert_eq!(put(None, Some(file("/bin/a")), None), Ok(Some((Inactive, 9, true))));
+        assert_eq!(put(None, Some(file("/bin/a")), Some(Launched)), Ok(Some((Launched, 9, true))));
     }
 
     #[test]
@@ -222,21 +171,13 @@ mod tests {
             (Launched, other(), None, Some((Inactive, 9, true))),
         ];
         for (before, file, desired, after) in table {
-            assert_eq!(
-                put(Some(stored(before)), file, desired),
-                Ok(after),
-                "{before} {desired:?}"
-            );
+            assert_eq!(put(Some(stored(before)), file, desired), Ok(after), "{before} {desired:?}");
         }
     }
 
     #[test]
     fn an_existing_unit_needs_a_wish() {
-        let refused = put(
-            Some(stored(TargetState::Loaded)),
-            Some(file("/bin/a")),
-            None,
-        );
+        let refused = put(Some(stored(TargetState::Loaded)), Some(file("/bin/a")), None);
         assert!(refused.unwrap_err().contains("desiredState"));
     }
 }

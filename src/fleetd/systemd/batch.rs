@@ -68,12 +68,7 @@ pub(super) async fn link(
     batch.ask(Verb::Disable, &outdated).await;
     batch.ask(Verb::Link, &names).await;
     let installed = files.iter().filter(|(_, file)| file.has_section("Install"));
-    batch
-        .ask(
-            Verb::Enable,
-            &installed.map(|(name, _)| name).collect::<Vec<_>>(),
-        )
-        .await;
+    batch.ask(Verb::Enable, &installed.map(|(name, _)| name).collect::<Vec<_>>()).await;
 
     let stale = batch.stale(&loaded, &changed).await;
     batch.reload_for(stale).await;
@@ -113,9 +108,7 @@ pub(super) async fn link_again(
     names: &[UnitName],
 ) -> zbus::Result<bool> {
     let mut batch = Batch::new(manager, folder);
-    batch
-        .ask(Verb::Link, &names.iter().collect::<Vec<_>>())
-        .await;
+    batch.ask(Verb::Link, &names.iter().collect::<Vec<_>>()).await;
     if batch.failures.len() == names.len() {
         return Ok(false);
     }
@@ -140,10 +133,7 @@ fn all_failed(
     error: &zbus::Error,
 ) -> Vec<(UnitName, Result<(), SystemdError>)> {
     let failure = |name: &UnitName| failed(format!("{} {name}", verb.word()), error.clone());
-    names
-        .iter()
-        .map(|name| ((*name).clone(), Err(failure(name))))
-        .collect()
+    names.iter().map(|name| ((*name).clone(), Err(failure(name)))).collect()
 }
 
 /// What [`replace`] found in a file's place.
@@ -175,37 +165,23 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new(manager: &'a ManagerProxy<'a>, folder: &'a Folder) -> Batch<'a> {
-        Batch {
-            manager,
-            folder,
-            failures: BTreeMap::new(),
-            changes: Vec::new(),
-        }
+        Batch { manager, folder, failures: BTreeMap::new(), changes: Vec::new() }
     }
 
     /// Asks systemd about those of the units that did not fail so far: in one call, or, when it
     /// refuses that, in one for each, so that only those fail that it refuses.
     async fn ask(&mut self, verb: Verb, names: &[&UnitName]) {
-        let names: Vec<&UnitName> = names
-            .iter()
-            .copied()
-            .filter(|name| !self.failures.contains_key(*name))
-            .collect();
+        let names: Vec<&UnitName> =
+            names.iter().copied().filter(|name| !self.failures.contains_key(*name)).collect();
         if names.is_empty() {
             return;
         }
         let answers = match self.call(verb, &names).await {
             Err(error) if is_refusal(&error) && names.len() > 1 => {
-                let singly = names
-                    .iter()
-                    .map(|name| self.call(verb, std::slice::from_ref(name)));
+                let singly = names.iter().map(|name| self.call(verb, std::slice::from_ref(name)));
                 let singly: Vec<_> = singly.collect();
                 let answers: Vec<_> = stream::iter(singly).buffered(CALLS_AT_ONCE).collect().await;
-                names
-                    .iter()
-                    .map(std::slice::from_ref)
-                    .zip(answers)
-                    .collect()
+                names.iter().map(std::slice::from_ref).zip(answers).collect()
             }
             answer => vec![(names.as_slice(), answer)],
         };
@@ -257,20 +233,13 @@ impl<'a> Batch<'a> {
                 (changed.contains(name) || self.says_stale(info).await).then_some(name)
             })
             .collect();
-        let checked: Vec<_> = stream::iter(checks)
-            .buffer_unordered(CALLS_AT_ONCE)
-            .collect()
-            .await;
+        let checked: Vec<_> = stream::iter(checks).buffer_unordered(CALLS_AT_ONCE).collect().await;
         checked.into_iter().flatten().collect()
     }
 
     async fn says_stale(&self, info: &UnitInfo) -> bool {
-        let says = async {
-            proxy::unit(self.manager, &info.path)
-                .await?
-                .need_daemon_reload()
-                .await
-        };
+        let says =
+            async { proxy::unit(self.manager, &info.path).await?.need_daemon_reload().await };
         // In doubt, reload: that is slow, never wrong.
         says.await.unwrap_or(true)
     }
@@ -299,33 +268,21 @@ impl<'a> Batch<'a> {
         let links: Vec<(String, String)> = self.changes.iter().filter_map(wanted_by).collect();
         let ours =
             |wanter: &&str| UnitName::parse(wanter).is_ok_and(|name| self.folder.contains(&name));
-        let wanters: BTreeSet<&str> = links
-            .iter()
-            .map(|(wanter, _)| wanter.as_str())
-            .filter(ours)
-            .collect();
+        let wanters: BTreeSet<&str> =
+            links.iter().map(|(wanter, _)| wanter.as_str()).filter(ours).collect();
         let wanters: Vec<&str> = wanters.into_iter().collect();
         let loaded = observe::loaded(self.manager, &wanters).await;
         // In doubt, reload: that is slow, never wrong.
-        let is_loaded = |name: &str| {
-            loaded
-                .as_ref()
-                .map_or(true, |units| units.contains_key(name))
-        };
+        let is_loaded = |name: &str| loaded.as_ref().map_or(true, |units| units.contains_key(name));
         let pulled_in = links.iter().filter(|(wanter, _)| is_loaded(wanter));
-        let affected: BTreeSet<&str> = pulled_in
-            .map(|(_, unit)| unit.as_str())
-            .chain(stale)
-            .collect();
+        let affected: BTreeSet<&str> =
+            pulled_in.map(|(_, unit)| unit.as_str()).chain(stale).collect();
         if affected.is_empty() {
             return;
         }
         tracing::debug!(units = affected.len(), "reloading systemd");
         if let Err(error) = self.manager.reload().await {
-            for name in affected
-                .into_iter()
-                .filter_map(|name| UnitName::parse(name).ok())
-            {
+            for name in affected.into_iter().filter_map(|name| UnitName::parse(name).ok()) {
                 self.fail("reload systemd for", &[&name], &error);
             }
         }
@@ -333,10 +290,7 @@ impl<'a> Batch<'a> {
 
     fn results(mut self, names: &[&UnitName]) -> Vec<(UnitName, Result<(), SystemdError>)> {
         let mut result = |name: &UnitName| self.failures.remove(name).map_or(Ok(()), Err);
-        names
-            .iter()
-            .map(|name| ((*name).clone(), result(name)))
-            .collect()
+        names.iter().map(|name| ((*name).clone(), result(name))).collect()
     }
 }
 
@@ -352,9 +306,7 @@ fn wanted_by(change: &Change) -> Option<(String, String)> {
     let unit = path.file_name()?.to_str()?;
     let folder = path.parent()?.file_name()?.to_str()?;
     let (wanter, kind) = folder.rsplit_once('.')?;
-    ["wants", "requires", "upholds"]
-        .contains(&kind)
-        .then(|| (wanter.to_string(), unit.to_string()))
+    ["wants", "requires", "upholds"].contains(&kind).then(|| (wanter.to_string(), unit.to_string()))
 }
 
 #[cfg(test)]
@@ -364,11 +316,7 @@ mod tests {
     #[test]
     fn a_wanter_is_known_by_the_folder_of_the_link() {
         let wanted = |path: &str| {
-            wanted_by(&Change {
-                kind: "symlink".into(),
-                path: path.into(),
-                source: String::new(),
-            })
+            wanted_by(&Change { kind: "symlink".into(), path: path.into(), source: String::new() })
         };
         let pair = |wanter: &str, unit: &str| Some((wanter.to_string(), unit.to_string()));
         assert_eq!(

@@ -29,15 +29,13 @@ impl Bus {
     /// systemd's manager object, on the connection there is or on a new one.
     pub(super) async fn manager(&self) -> zbus::Result<ManagerProxy<'static>> {
         // The wait for others who are connecting counts, too.
-        tokio::time::timeout(CONNECT_TIMEOUT, self.alive())
-            .await
-            .unwrap_or_else(|_| {
-                let late = std::io::Error::new(
-                    std::io::ErrorKind::TimedOut,
-                    format!("no connection to the system bus within {CONNECT_TIMEOUT:?}"),
-                );
-                Err(zbus::Error::from(late))
-            })
+        tokio::time::timeout(CONNECT_TIMEOUT, self.alive()).await.unwrap_or_else(|_| {
+            let late = std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                format!("no connection to the system bus within {CONNECT_TIMEOUT:?}"),
+            );
+            Err(zbus::Error::from(late))
+        })
     }
 
     async fn alive(&self) -> zbus::Result<ManagerProxy<'static>> {
@@ -47,10 +45,7 @@ impl Bus {
         {
             return Ok(manager.clone());
         }
-        let connection = connection::Builder::system()
-            .method_timeout(CALL_TIMEOUT)
-            .build()
-            .await?;
+        let connection = connection::Builder::system().method_timeout(CALL_TIMEOUT).build().await?;
         let manager = ManagerProxy::builder(&connection)
             .cache_properties(CacheProperties::No)
             .build()
@@ -78,15 +73,8 @@ pub(super) fn is_no_such_unit(error: &zbus::Error) -> bool {
 /// `error` in fleet's words: `operation` is what was asked, with the unit.
 pub(super) fn failed(operation: String, error: zbus::Error) -> SystemdError {
     match refusal(&error) {
-        Some((name, message)) => SystemdError::Refused {
-            operation,
-            name,
-            message,
-        },
-        None => SystemdError::Unreachable {
-            operation,
-            source: Box::new(error),
-        },
+        Some((name, message)) => SystemdError::Refused { operation, name, message },
+        None => SystemdError::Unreachable { operation, source: Box::new(error) },
     }
 }
 
@@ -96,10 +84,9 @@ fn refusal(error: &zbus::Error) -> Option<(String, String)> {
         zbus::Error::MethodError(name, message, _) => {
             Some((name.to_string(), message.clone().unwrap_or_default()))
         }
-        zbus::Error::FDO(error) if !from_the_bus(error) => Some((
-            error.name().to_string(),
-            error.description().unwrap_or_default().to_string(),
-        )),
+        zbus::Error::FDO(error) if !from_the_bus(error) => {
+            Some((error.name().to_string(), error.description().unwrap_or_default().to_string()))
+        }
         _ => None,
     }
 }
@@ -112,13 +99,7 @@ fn from_the_bus(error: &fdo::Error) -> bool {
     let Some(word) = name.strip_prefix("org.freedesktop.DBus.Error.") else {
         return true;
     };
-    let words = [
-        "ServiceUnknown",
-        "NameHasNoOwner",
-        "NoReply",
-        "Disconnected",
-        "NoServer",
-    ];
+    let words = ["ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "NoServer"];
     let late = ["Timeout", "TimedOut"];
     words.contains(&word) || late.contains(&word) || word.starts_with("Spawn.")
 }
@@ -132,17 +113,11 @@ mod tests {
         let denied: zbus::Error = fdo::Error::AccessDenied("not you".into()).into();
         assert!(is_refusal(&denied));
         let error = failed("start a.service".into(), denied);
-        assert_eq!(
-            error.to_string(),
-            "start a.service: systemd refused: not you"
-        );
+        assert_eq!(error.to_string(), "start a.service: systemd refused: not you");
 
         let gone: zbus::Error = fdo::Error::NameHasNoOwner("nobody".into()).into();
         assert!(!is_refusal(&gone));
         let error = failed("start a.service".into(), gone);
-        assert_eq!(
-            error.to_string(),
-            "start a.service: systemd cannot be reached over D-Bus"
-        );
+        assert_eq!(error.to_string(), "start a.service: systemd cannot be reached over D-Bus");
     }
 }

@@ -95,10 +95,7 @@ impl Folder {
         let mut found = BTreeMap::new();
         for entry in entries {
             let entry = entry.map_err(failed("list", self.path.clone()))?;
-            let name = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| UnitName::parse(name).ok());
+            let name = entry.file_name().to_str().and_then(|name| UnitName::parse(name).ok());
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             if let Some(name) = name
                 && is_file
@@ -113,11 +110,7 @@ impl Folder {
 
 /// For `map_err`: which operation failed, on which file.
 fn failed(operation: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> SystemdError {
-    move |source| SystemdError::Folder {
-        operation,
-        path,
-        source,
-    }
+    move |source| SystemdError::Folder { operation, path, source }
 }
 
 #[cfg(test)]
@@ -136,26 +129,14 @@ mod tests {
     fn a_file_is_written_replaced_listed_and_removed() {
         let root = tempfile::tempdir().unwrap();
         let folder = Folder::new(root.path().join("units"));
-        assert!(
-            folder.list().unwrap().is_empty(),
-            "a folder that is not there yet is empty"
-        );
+        assert!(folder.list().unwrap().is_empty(), "a folder that is not there yet is empty");
 
-        let (old, new) = (
-            file("[Service]\nExecStart=/a\n"),
-            file("[Service]\nExecStart=/b\n"),
-        );
+        let (old, new) = (file("[Service]\nExecStart=/a\n"), file("[Service]\nExecStart=/b\n"));
         let hello = name("hello@1.service");
         folder.write(&hello, &old).unwrap();
         folder.write(&hello, &new).unwrap();
-        assert_eq!(
-            folder.read(&hello).unwrap().as_deref(),
-            Some(new.contents())
-        );
-        assert_eq!(
-            folder.list().unwrap(),
-            BTreeMap::from([(hello.clone(), Some(new))])
-        );
+        assert_eq!(folder.read(&hello).unwrap().as_deref(), Some(new.contents()));
+        assert_eq!(folder.list().unwrap(), BTreeMap::from([(hello.clone(), Some(new))]));
 
         folder.remove(&hello).unwrap();
         folder.remove(&hello).unwrap();
@@ -165,19 +146,10 @@ mod tests {
 
     #[test]
     fn names_do_not_leave_the_folder() {
-        for escape in [
-            "../a.service",
-            "/etc/a.service",
-            "a/b.service",
-            "..",
-            ".",
-            "",
-            "a\0.service",
-        ] {
-            assert!(
-                UnitName::parse(escape).is_err(),
-                "{escape:?} must be no unit name"
-            );
+        for escape in
+            ["../a.service", "/etc/a.service", "a/b.service", "..", ".", "", "a\0.service"]
+        {
+            assert!(UnitName::parse(escape).is_err(), "{escape:?} must be no unit name");
         }
         let folder = Folder::new(PathBuf::from("/run/fleet/units"));
         assert_eq!(
@@ -194,9 +166,6 @@ mod tests {
         fs::write(root.path().join("README"), "hello").unwrap();
         fs::create_dir(root.path().join("dir.service")).unwrap();
         fs::write(root.path().join("bad.service"), b"no \xff unit file").unwrap();
-        assert_eq!(
-            folder.list().unwrap(),
-            BTreeMap::from([(name("bad.service"), None)])
-        );
+        assert_eq!(folder.list().unwrap(), BTreeMap::from([(name("bad.service"), None)]));
     }
 }

@@ -68,9 +68,7 @@ impl SystemdManager {
     /// restored by the next call.
     pub async fn connect(folder: PathBuf) -> Result<SystemdManager, SystemdError> {
         let bus = Bus::default();
-        bus.manager()
-            .await
-            .map_err(|error| failed("connect".into(), error))?;
+        bus.manager().await.map_err(|error| failed("connect".into(), error))?;
         Ok(SystemdManager {
             bus: Arc::new(bus),
             folder: Arc::new(Folder::new(folder)),
@@ -89,9 +87,7 @@ impl SystemdManager {
             let id = proxy::unit(&manager, &path).await?.id().await?;
             manager.list_units_by_names(&[&id]).await
         };
-        let unit = job
-            .await
-            .map_err(|error| failed("find out why to stop".into(), error))?;
+        let unit = job.await.map_err(|error| failed("find out why to stop".into(), error))?;
         Ok(match unit.iter().any(|unit| unit.job_kind == "stop") {
             true => StopKind::Stop,
             false => StopKind::Restart,
@@ -150,8 +146,7 @@ impl UnitManager for SystemdManager {
     async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError> {
         let files = observe::list(&self.folder).await?;
         let look = async { observe::look(&self.bus.manager().await?, files).await };
-        look.await
-            .map_err(|error| failed("observe units".into(), error))
+        look.await.map_err(|error| failed("observe units".into(), error))
     }
 
     async fn observe_one(&self, name: &UnitName) -> Result<Status, SystemdError> {
@@ -160,18 +155,13 @@ impl UnitManager for SystemdManager {
         };
         let files = BTreeMap::from([(name.clone(), file)]);
         let look = async { observe::look(&self.bus.manager().await?, files).await };
-        let mut found = look
-            .await
-            .map_err(|error| failed(format!("observe {name}"), error))?;
+        let mut found = look.await.map_err(|error| failed(format!("observe {name}"), error))?;
         Ok(found.remove(name).unwrap_or_else(Status::not_found))
     }
 
     async fn files(&self) -> Result<BTreeMap<UnitName, UnitFile>, SystemdError> {
         let files = observe::list(&self.folder).await?;
-        Ok(files
-            .into_iter()
-            .filter_map(|(name, file)| Some((name, file?)))
-            .collect())
+        Ok(files.into_iter().filter_map(|(name, file)| Some((name, file?))).collect())
     }
 
     async fn link(
@@ -221,10 +211,7 @@ impl UnitManager for SystemdManager {
 impl SystemdManager {
     /// Replaces the forwarding task.
     fn forward_by(&self, task: Option<AbortHandle>) {
-        let mut forwarder = self
-            .forwarder
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut forwarder = self.forwarder.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = std::mem::replace(&mut *forwarder, task) {
             old.abort();
         }
@@ -239,10 +226,6 @@ impl Drop for SystemdManager {
 
 /// The number at the end of a job's path.
 fn job_id(path: &OwnedObjectPath) -> zbus::Result<JobId> {
-    let number = path
-        .as_str()
-        .rsplit('/')
-        .next()
-        .and_then(|number| number.parse().ok());
+    let number = path.as_str().rsplit('/').next().and_then(|number| number.parse().ok());
     number.map(JobId).ok_or(zbus::Error::InvalidReply)
 }

@@ -42,28 +42,20 @@ pub(super) async fn look(
     files: BTreeMap<UnitName, Found>,
 ) -> zbus::Result<BTreeMap<UnitName, Status>> {
     let infos = by_names(manager, files.keys()).await?;
-    let mut infos: BTreeMap<String, UnitInfo> = infos
-        .into_iter()
-        .map(|info| (info.name.clone(), info))
-        .collect();
+    let mut infos: BTreeMap<String, UnitInfo> =
+        infos.into_iter().map(|info| (info.name.clone(), info)).collect();
     let asked = files.into_iter().map(|(name, file)| {
         let hash = file.map(|file| file.hash());
         let info = infos.remove(name.as_str());
         async move {
             let status = match info {
                 Some(info) => status(manager, &name, hash, info).await?,
-                None => Status {
-                    linked: hash,
-                    ..Status::not_found()
-                },
+                None => Status { linked: hash, ..Status::not_found() },
             };
             Ok((name, status))
         }
     });
-    stream::iter(asked)
-        .buffer_unordered(CALLS_AT_ONCE)
-        .try_collect()
-        .await
+    stream::iter(asked).buffer_unordered(CALLS_AT_ONCE).try_collect().await
 }
 
 /// Those of the units, all of them with a file in fleet's folder, that systemd does not find.
@@ -73,9 +65,7 @@ pub(super) async fn overlooked(
 ) -> zbus::Result<Vec<UnitName>> {
     let infos = by_names(manager, names.clone()).await?;
     let missing = |name: &&UnitName| {
-        infos
-            .iter()
-            .any(|info| info.name == name.as_str() && info.load == "not-found")
+        infos.iter().any(|info| info.name == name.as_str() && info.load == "not-found")
     };
     Ok(names.filter(missing).cloned().collect())
 }
@@ -112,14 +102,8 @@ async fn by_names(
         Err(error) if is_refusal(&error) => {}
         other => return other,
     }
-    let asked: Vec<_> = names
-        .into_iter()
-        .map(|name| by_name(manager, name))
-        .collect();
-    let answers: Vec<_> = stream::iter(asked)
-        .buffered(CALLS_AT_ONCE)
-        .try_collect()
-        .await?;
+    let asked: Vec<_> = names.into_iter().map(|name| by_name(manager, name)).collect();
+    let answers: Vec<_> = stream::iter(asked).buffered(CALLS_AT_ONCE).try_collect().await?;
     Ok(answers.into_iter().flatten().collect())
 }
 
@@ -142,11 +126,7 @@ async fn status(
     };
     Ok(Status {
         linked,
-        state: SystemdState {
-            load: info.load,
-            active: info.active,
-            sub: info.sub,
-        },
+        state: SystemdState { load: info.load, active: info.active, sub: info.sub },
         job_pending: info.job_id != 0,
         result,
         exit_status,
@@ -177,10 +157,6 @@ async fn ending(
         return Ok((Some(result), None));
     }
     // Zero: it was not the main process, but an ExecStartPre= or the like.
-    let exit_status = outcome
-        .exec_main_status()
-        .await
-        .ok()
-        .filter(|status| *status != 0);
+    let exit_status = outcome.exec_main_status().await.ok().filter(|status| *status != 0);
     Ok((Some(result), exit_status))
 }

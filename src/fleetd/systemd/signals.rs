@@ -48,9 +48,7 @@ pub(super) type Subscription = SelectAll<MessageStream>;
 
 /// Subscribes to systemd's signals: from here on, none is missed until the stream ends.
 pub(super) async fn subscribe(bus: &Bus) -> Result<Subscription, SystemdError> {
-    subscribe_raw(bus)
-        .await
-        .map_err(|error| failed("subscribe".into(), error))
+    subscribe_raw(bus).await.map_err(|error| failed("subscribe".into(), error))
 }
 
 async fn subscribe_raw(bus: &Bus) -> zbus::Result<Subscription> {
@@ -60,17 +58,9 @@ async fn subscribe_raw(bus: &Bus) -> zbus::Result<Subscription> {
     // Anybody may send us a message that looks like systemd's; only systemd has its unique name.
     let systemd = names.get_name_owner(BusName::try_from(SYSTEMD)?).await?;
 
-    let of_systemd = || {
-        MatchRule::builder()
-            .msg_type(Type::Signal)
-            .sender(systemd.as_str())
-    };
+    let of_systemd = || MatchRule::builder().msg_type(Type::Signal).sender(systemd.as_str());
     let of_manager = |member| {
-        of_systemd()
-            .path(MANAGER_PATH)
-            .interface(MANAGER_INTERFACE)
-            .member(member)
-            .build()
+        of_systemd().path(MANAGER_PATH).interface(MANAGER_INTERFACE).member(member).build()
     };
     let rules = [
         of_manager("JobRemoved")?,
@@ -160,10 +150,7 @@ fn decode(message: &Message) -> Heard {
     };
     let signal = match member.as_str() {
         "JobRemoved" => job_ended(message),
-        "PropertiesChanged" => header
-            .path()
-            .and_then(|path| unit_name(path))
-            .map(Signal::Changed),
+        "PropertiesChanged" => header.path().and_then(|path| unit_name(path)).map(Signal::Changed),
         // Sent with `true` when a reload begins and with `false` when it is done.
         "Reloading" => match message.body().deserialize::<bool>() {
             Ok(false) => Some(Signal::LookAgain),
@@ -224,9 +211,7 @@ mod tests {
 
     fn signal(member: &str, body: &(impl serde::Serialize + zbus::DynamicType)) -> Message {
         let path = format!("{UNITS_PATH}/hello_401_2eservice");
-        Message::signal(path, MANAGER_INTERFACE, member.to_string())
-            .build(body)
-            .unwrap()
+        Message::signal(path, MANAGER_INTERFACE, member.to_string()).build(body).unwrap()
     }
 
     fn hello() -> UnitName {
@@ -237,19 +222,8 @@ mod tests {
     fn object_paths_are_unit_names() {
         let named = |label: &str| unit_name(&format!("{UNITS_PATH}/{label}"));
         assert_eq!(named("hello_401_2eservice"), Some(hello()));
-        assert_eq!(
-            named("a_5fb_2dc_2etimer"),
-            UnitName::parse("a_b-c.timer").ok()
-        );
-        for bad in [
-            "",
-            "_",
-            "a_2",
-            "a_zz",
-            "a_+1",
-            "a_ff_2eservice",
-            "a_2fb_2eservice",
-        ] {
+        assert_eq!(named("a_5fb_2dc_2etimer"), UnitName::parse("a_b-c.timer").ok());
+        for bad in ["", "_", "a_2", "a_zz", "a_+1", "a_ff_2eservice", "a_2fb_2eservice"] {
             assert_eq!(named(bad), None, "{bad:?}");
         }
         assert_eq!(unit_name("/org/freedesktop/systemd1/job/7"), None);
@@ -268,18 +242,12 @@ mod tests {
         assert_eq!(decode(&removed("assert")), ended(JobResult::Failed));
 
         assert_eq!(decode(&signal("Reloading", &true)), Heard::Nothing);
-        assert_eq!(
-            decode(&signal("Reloading", &false)),
-            Heard::Signal(Signal::LookAgain)
-        );
+        assert_eq!(decode(&signal("Reloading", &false)), Heard::Signal(Signal::LookAgain));
         assert_eq!(
             decode(&signal("PropertiesChanged", &())),
             Heard::Signal(Signal::Changed(hello()))
         );
-        assert_eq!(
-            decode(&signal("NameOwnerChanged", &(SYSTEMD, ":1.2", ""))),
-            Heard::Lost
-        );
+        assert_eq!(decode(&signal("NameOwnerChanged", &(SYSTEMD, ":1.2", ""))), Heard::Lost);
         assert_eq!(decode(&signal("JobRemoved", &"not a job")), Heard::Nothing);
     }
 }

@@ -35,11 +35,7 @@ pub struct Ended {
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "exit {:?}\n--- stdout\n{}--- stderr\n{}",
-            self.code, self.stdout, self.stderr
-        )
+        write!(f, "exit {:?}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }
 
@@ -47,11 +43,8 @@ impl Ended {
     /// Asserts all that can be seen of a run at once.
     #[track_caller]
     pub fn is(&self, code: i32, stdout: &str, stderr: &str) {
-        let expected = Ended {
-            code: Some(code),
-            stdout: stdout.to_owned(),
-            stderr: stderr.to_owned(),
-        };
+        let expected =
+            Ended { code: Some(code), stdout: stdout.to_owned(), stderr: stderr.to_owned() };
         assert!(*self == expected, "expected {expected}\n=== got {self}");
     }
 }
@@ -63,11 +56,7 @@ impl Bench {
         let script = Script::default();
         scene(&mut script.lock());
         let runtime = serve(&folder.path().join("fleet.sock"), script.clone());
-        Self {
-            script,
-            folder,
-            runtime,
-        }
+        Self { script, folder, runtime }
     }
 
     pub fn folder(&self) -> &Path {
@@ -126,11 +115,7 @@ impl Bench {
         let id = child.id();
         let (sender, output) = mpsc::channel();
         std::thread::spawn(move || sender.send(child.wait_with_output()));
-        Running {
-            id,
-            output,
-            script: self.script.clone(),
-        }
+        Running { id, output, script: self.script.clone() }
     }
 }
 

@@ -38,19 +38,13 @@ fn stop_waits_until_nothing_runs() {
     bench.run("stop hello").is(0, expected, "");
     assert_eq!(bench.script.lock().writes(), ["PUT units/hello.service"]);
     bench.run("stop hello").is(0, expected, "");
-    assert_eq!(
-        bench.script.lock().writes().len(),
-        1,
-        "it is stopped already"
-    );
+    assert_eq!(bench.script.lock().writes().len(), 1, "it is stopped already");
 }
 
 #[test]
 fn stop_does_not_load_what_was_never_loaded() {
     let bench = Bench::new(|cluster| cluster.has("hello.service", HELLO, Inactive));
-    bench
-        .run("stop hello")
-        .is(0, "Unit hello.service inactive\n", "");
+    bench.run("stop hello").is(0, "Unit hello.service inactive\n", "");
     assert!(bench.script.lock().writes().is_empty());
 }
 
@@ -60,9 +54,7 @@ fn unload_waits_until_no_machine_has_it() {
         runs(cluster, "hello.service");
         goes_down(cluster, "hello.service", Inactive);
     });
-    bench
-        .run("unload hello.service")
-        .is(0, "Unit hello.service inactive\n", "");
+    bench.run("unload hello.service").is(0, "Unit hello.service inactive\n", "");
     let wanted = bench.script.lock().units[&name("hello.service")].desired_state;
     assert_eq!(wanted, Some(Inactive));
 }
@@ -71,13 +63,9 @@ fn unload_waits_until_no_machine_has_it() {
 fn destroy_waits_until_it_is_gone_everywhere() {
     let bench = Bench::new(|cluster| {
         runs(cluster, "hello.service");
-        cluster.after("DELETE units/hello.service", |c| {
-            c.drop_state("hello.service", M1)
-        });
+        cluster.after("DELETE units/hello.service", |c| c.drop_state("hello.service", M1));
     });
-    bench
-        .run("destroy hello.service")
-        .is(0, "Destroyed hello.service\n", "");
+    bench.run("destroy hello.service").is(0, "Destroyed hello.service\n", "");
     assert!(bench.script.lock().units.is_empty());
 }
 
@@ -88,9 +76,7 @@ fn destroy_goes_on_when_somebody_was_faster() {
         cluster.refuse = Some(("DELETE".to_owned(), 404, "unit does not exist".to_owned()));
         cluster.after("GET units/hello.service", |cluster| cluster.units.clear());
     });
-    bench
-        .run("destroy hello.service")
-        .is(0, "Destroyed hello.service\n", "");
+    bench.run("destroy hello.service").is(0, "Destroyed hello.service\n", "");
 }
 
 #[test]
@@ -103,25 +89,10 @@ fn globs_choose_among_the_units_of_the_cluster() {
     let ended = bench.run("destroy --no-block a@[12].service b*");
     let mut lines: Vec<&str> = ended.stdout.lines().collect();
     lines.sort_unstable();
-    assert_eq!(
-        lines,
-        [
-            "Destroyed a@1.service",
-            "Destroyed a@2.service",
-            "Destroyed b.service"
-        ]
-    );
+    assert_eq!(lines, ["Destroyed a@1.service", "Destroyed a@2.service", "Destroyed b.service"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    bench
-        .run("destroy z*")
-        .is(0, "", "warning: no unit matches z*\n");
-    let left: Vec<String> = bench
-        .script
-        .lock()
-        .units
-        .keys()
-        .map(ToString::to_string)
-        .collect();
+    bench.run("destroy z*").is(0, "", "warning: no unit matches z*\n");
+    let left: Vec<String> = bench.script.lock().units.keys().map(ToString::to_string).collect();
     assert_eq!(left, ["a@3.service"]);
 }
 
@@ -142,13 +113,7 @@ fn a_name_that_is_not_there_changes_nothing() {
 #[test]
 fn no_block_says_what_was_triggered() {
     let bench = Bench::new(|cluster| runs(cluster, "hello.service"));
-    bench
-        .run("stop --no-block hello")
-        .is(0, "Triggered unit hello.service stop\n", "");
-    bench
-        .run("unload --no-block hello")
-        .is(0, "Triggered unit hello.service unload\n", "");
-    bench
-        .run("destroy --no-block hello")
-        .is(0, "Destroyed hello.service\n", "");
+    bench.run("stop --no-block hello").is(0, "Triggered unit hello.service stop\n", "");
+    bench.run("unload --no-block hello").is(0, "Triggered unit hello.service unload\n", "");
+    bench.run("destroy --no-block hello").is(0, "Destroyed hello.service\n", "");
 }

@@ -33,15 +33,8 @@ fn start_submits_and_waits_until_it_runs() {
     let stored = &cluster.units[&name("hello.service")];
     assert_eq!(stored.contents.as_deref(), Some(HELLO));
     let listened = cluster.asked.iter().position(|asked| asked == "GET events");
-    let wrote = cluster
-        .asked
-        .iter()
-        .position(|asked| asked.starts_with("PUT"));
-    assert!(
-        listened < wrote,
-        "the stream is open before anything changes: {:?}",
-        cluster.asked
-    );
+    let wrote = cluster.asked.iter().position(|asked| asked.starts_with("PUT"));
+    assert!(listened < wrote, "the stream is open before anything changes: {:?}", cluster.asked);
 }
 
 #[test]
@@ -96,16 +89,7 @@ fn nobody_takes(cluster: &mut Cluster, unit: &str) {
     }];
     let (name, machine_ids) = (name(unit), Vec::new());
     let (status, reason) = (WhyStatus::Pending, "no machine takes it".to_owned());
-    cluster.whys.insert(
-        name.clone(),
-        Why {
-            name,
-            status,
-            reason,
-            machine_ids,
-            refusals,
-        },
-    );
+    cluster.whys.insert(name.clone(), Why { name, status, reason, machine_ids, refusals });
 }
 
 #[test]
@@ -122,10 +106,7 @@ fn a_unit_without_a_machine_says_why_once() {
     );
     let asked = bench.script.lock().asked.clone();
     let whys = asked.iter().filter(|asked| asked.ends_with("/why")).count();
-    assert_eq!(
-        whys, 1,
-        "nothing changed, so there was nothing to ask again: {asked:?}"
-    );
+    assert_eq!(whys, 1, "nothing changed, so there was nothing to ask again: {asked:?}");
 }
 
 #[test]
@@ -142,11 +123,7 @@ fn ctrl_c_ends_the_wait_and_leaves_what_is_wanted() {
     told.recv_timeout(Duration::from_secs(30)).unwrap();
     running.signal("INT");
     let ended = running.end();
-    assert_eq!(
-        (ended.code, ended.stdout.as_str()),
-        (Some(130), ""),
-        "{ended}"
-    );
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(130), ""), "{ended}");
     let said = "error: interrupted, while waiting for hello.service; what is wanted of them stands";
     assert!(ended.stderr.contains(said), "{ended}");
     let wanted = bench.script.lock().units[&name("hello.service")].desired_state;
@@ -167,11 +144,7 @@ fn a_machine_that_joins_ends_the_wait() {
     bench.file("hello.service", HELLO);
     let ended = bench.run("start hello");
     let expected = "Unit hello.service launched on c0ffee00.../172.17.8.103\n";
-    assert_eq!(
-        (ended.code, ended.stdout.as_str()),
-        (Some(0), expected),
-        "{ended}"
-    );
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), expected), "{ended}");
 }
 
 #[test]
@@ -188,11 +161,7 @@ fn a_broken_stream_is_opened_again_and_nothing_is_missed() {
     let expected = "Unit hello.service launched on 113f16a7.../172.17.8.101\n";
     bench.run("start hello").is(0, expected, "");
     let asked = bench.script.lock().asked.clone();
-    assert_eq!(
-        asked.iter().filter(|asked| *asked == "GET events").count(),
-        2,
-        "{asked:?}"
-    );
+    assert_eq!(asked.iter().filter(|asked| *asked == "GET events").count(), 2, "{asked:?}");
 }
 
 #[test]
@@ -219,15 +188,9 @@ fn no_block_and_global_units_are_triggered() {
         cluster.has("stored.service", HELLO, TargetState::Inactive);
     });
     bench.file("global.service", GLOBAL);
-    bench
-        .run("start --no-block stored")
-        .is(0, "Triggered unit stored.service start\n", "");
-    bench
-        .run("start global")
-        .is(0, "Triggered global unit global.service start\n", "");
-    bench
-        .run("load global")
-        .is(0, "Triggered global unit global.service load\n", "");
+    bench.run("start --no-block stored").is(0, "Triggered unit stored.service start\n", "");
+    bench.run("start global").is(0, "Triggered global unit global.service start\n", "");
+    bench.run("load global").is(0, "Triggered global unit global.service load\n", "");
     let started = bench.script.lock().units[&name("stored.service")].desired_state;
     assert_eq!(started, Some(TargetState::Launched));
 }
@@ -235,9 +198,7 @@ fn no_block_and_global_units_are_triggered() {
 #[test]
 fn load_waits_until_a_machine_has_it() {
     let bench = Bench::new(|cluster| {
-        cluster.after("PUT units/hello.service", |cluster| {
-            cluster.place("hello.service", M2)
-        });
+        cluster.after("PUT units/hello.service", |cluster| cluster.place("hello.service", M2));
     });
     bench.file("units/hello.service", HELLO);
     let expected = "Unit hello.service loaded on 2a3b4c5d.../172.17.8.102\n";
@@ -276,16 +237,10 @@ fn contents_come_from_the_first_place_that_has_them() {
             }
         });
         for file in files {
-            let contents = if *file == "a@.service" {
-                disk_template
-            } else {
-                mine
-            };
+            let contents = if *file == "a@.service" { disk_template } else { mine };
             bench.file(file, contents);
         }
-        bench
-            .run("submit a@1")
-            .is(0, "Unit a@1.service inactive\n", "");
+        bench.run("submit a@1").is(0, "Unit a@1.service inactive\n", "");
         let cluster = bench.script.lock();
         let got = cluster.units[&name("a@1.service")].contents.clone();
         assert_eq!(got.as_deref(), Some(expected), "{files:?} {stored}");
@@ -314,14 +269,9 @@ fn a_file_that_differs_needs_replace() {
          start --replace, or unload it first\n",
     );
     assert!(bench.script.lock().writes().is_empty());
-    bench
-        .run("start --replace hello.service")
-        .is(0, launched, "");
+    bench.run("start --replace hello.service").is(0, launched, "");
     let cluster = bench.script.lock();
-    assert_eq!(
-        cluster.units[&name("hello.service")].contents.as_deref(),
-        Some(HELLO)
-    );
+    assert_eq!(cluster.units[&name("hello.service")].contents.as_deref(), Some(HELLO));
 }
 
 #[test]
@@ -336,37 +286,18 @@ fn bad_input_changes_nothing() {
     bench.file("t@.service", HELLO);
     bench.file("huge.service", vec![b'#'; 10 << 20]);
     for (arguments, complaint) in [
-        (
-            "start good bad",
-            "bad.service is not a unit file\n  because: line 1: ",
-        ),
+        ("start good bad", "bad.service is not a unit file\n  because: line 1: "),
         ("start good odd", "odd.service: [X-Fleet] "),
-        (
-            "start good nowhere",
-            "no unit nowhere.service in the cluster, and no file for it",
-        ),
-        (
-            "start good no@1",
-            "looked for no@1.service, no@.service in the cluster, no@.service",
-        ),
-        (
-            "start good t@.service",
-            "t@.service: a template runs nowhere",
-        ),
+        ("start good nowhere", "no unit nowhere.service in the cluster, and no file for it"),
+        ("start good no@1", "looked for no@1.service, no@.service in the cluster, no@.service"),
+        ("start good t@.service", "t@.service: a template runs nowhere"),
         ("start good huge", "huge.service is not a unit file"),
         ("start good what!", "invalid unit name \"what!.service\""),
-        (
-            "start a/good b/good",
-            "are both good.service: name a unit once",
-        ),
+        ("start a/good b/good", "are both good.service: name a unit once"),
     ] {
         let ended = bench.run(arguments);
         assert!(ended.stderr.contains(complaint), "{arguments}: {ended}");
-        assert_eq!(
-            (ended.code, ended.stdout.as_str()),
-            (Some(1), ""),
-            "{arguments}"
-        );
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{arguments}");
     }
     assert!(bench.script.lock().writes().is_empty());
 }
@@ -397,9 +328,7 @@ fn a_server_without_events_changes_nothing() {
         "error: no such page (GET /fleet/v1/events: 404)\n\
          hint: that fleetd is too old to tell of changes; --no-block does without\n",
     );
-    bench
-        .run("start --no-block hello")
-        .is(0, "Triggered unit hello.service start\n", "");
+    bench.run("start --no-block hello").is(0, "Triggered unit hello.service start\n", "");
 }
 
 #[test]
@@ -407,16 +336,8 @@ fn an_unknown_fleet_option_is_a_warning() {
     let bench = Bench::new(|_| {});
     bench.file("hello.service", format!("{HELLO}[X-Fleet]\nConflict=a*\n"));
     let ended = bench.run("submit hello.service");
-    assert!(
-        ended
-            .stderr
-            .starts_with("warning: hello.service: [X-Fleet] Conflict"),
-        "{ended}"
-    );
-    assert_eq!(
-        (ended.code, ended.stdout.as_str()),
-        (Some(0), "Unit hello.service inactive\n")
-    );
+    assert!(ended.stderr.starts_with("warning: hello.service: [X-Fleet] Conflict"), "{ended}");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "Unit hello.service inactive\n"));
 }
 
 #[test]
@@ -430,10 +351,6 @@ fn many_units_go_at_once() {
     });
     bench.file("hello@.service", HELLO);
     let ended = bench.run(&format!("start {}", names.join(" ")));
-    assert_eq!(
-        (ended.code, ended.stderr.as_str()),
-        (Some(0), ""),
-        "{ended}"
-    );
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended}");
     assert_eq!(ended.stdout.lines().count(), names.len());
 }

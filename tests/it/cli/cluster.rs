@@ -50,10 +50,7 @@ impl Default for Cluster {
         Self {
             units: BTreeMap::new(),
             states: BTreeMap::new(),
-            machines: vec![
-                machine(M1, "172.17.8.101", "a"),
-                machine(M2, "172.17.8.102", "b"),
-            ],
+            machines: vec![machine(M1, "172.17.8.101", "a"), machine(M2, "172.17.8.102", "b")],
             whys: BTreeMap::new(),
             asked: Vec::new(),
             refuse: None,
@@ -69,8 +66,7 @@ impl Default for Cluster {
 impl Cluster {
     /// Has something happen after a request, such as `PUT units/hello.service`.
     pub fn after(&mut self, request: &str, reaction: impl Fn(&mut Self) + Send + 'static) {
-        self.reactions
-            .insert(request.to_owned(), Box::new(reaction));
+        self.reactions.insert(request.to_owned(), Box::new(reaction));
     }
 
     /// Plays what follows a request.
@@ -106,16 +102,8 @@ impl Cluster {
     pub fn tell_unit(&mut self, unit: &UnitName) {
         self.revision += 1;
         let stored = self.units.get(unit).cloned();
-        let stored = stored.map(|unit| Unit {
-            options: Vec::new(),
-            contents: None,
-            ..unit
-        });
-        let event = UnitEvent {
-            revision: self.revision,
-            name: unit.clone(),
-            unit: stored,
-        };
+        let stored = stored.map(|unit| Unit { options: Vec::new(), contents: None, ..unit });
+        let event = UnitEvent { revision: self.revision, name: unit.clone(), unit: stored };
         self.tell(Event::Unit(event));
     }
 
@@ -135,23 +123,18 @@ impl Cluster {
         let failed = active == "failed";
         let state = State {
             name: unit.clone(),
-            hash: UnitFile::from_options(stored.options.clone())
-                .unwrap()
-                .hash(),
+            hash: UnitFile::from_options(stored.options.clone()).unwrap().hash(),
             machine_id: machine(id),
             systemd_load_state: "loaded".to_owned(),
             systemd_active_state: active.to_owned(),
             systemd_sub_state: sub.to_owned(),
-            launch: stored
-                .launch
-                .filter(|_| stored.desired_state == Some(TargetState::Launched)),
+            launch: stored.launch.filter(|_| stored.desired_state == Some(TargetState::Launched)),
             job: job.map(str::to_owned),
             result: failed.then(|| "exit-code".to_owned()),
             exit_status: failed.then_some(3),
             message: None,
         };
-        self.states
-            .insert((unit.clone(), machine(id)), state.clone());
+        self.states.insert((unit.clone(), machine(id)), state.clone());
         self.tell_state(unit, id, Some(state));
     }
 
@@ -164,37 +147,22 @@ impl Cluster {
     fn tell_state(&mut self, name: UnitName, id: &str, state: Option<State>) {
         self.revision += 1;
         let (revision, machine_id) = (self.revision, machine(id));
-        self.tell(Event::State(StateEvent {
-            revision,
-            name,
-            machine_id,
-            state,
-        }));
+        self.tell(Event::State(StateEvent { revision, name, machine_id, state }));
     }
 
     /// A machine joins.
     pub fn join(&mut self, id: &str, ip: &str) {
         self.revision += 1;
         let (id, metadata) = (machine(id), BTreeMap::new());
-        let machine = Machine {
-            id: id.clone(),
-            primary_ip: ip.to_owned(),
-            metadata,
-            version: None,
-        };
+        let machine =
+            Machine { id: id.clone(), primary_ip: ip.to_owned(), metadata, version: None };
         let revision = self.revision;
-        self.tell(Event::Machine(MachineEvent {
-            revision,
-            id,
-            machine: Some(machine),
-        }));
+        self.tell(Event::Machine(MachineEvent { revision, id, machine: Some(machine) }));
     }
 
     /// The stream was interrupted as far as its readers can tell.
     pub fn reset(&self) {
-        self.tell(Event::Reset(Ready {
-            revision: self.revision,
-        }));
+        self.tell(Event::Reset(Ready { revision: self.revision }));
     }
 
     fn tell(&self, event: Event) {
@@ -206,10 +174,6 @@ impl Cluster {
 
     /// Requests other than GET, without the reads around them.
     pub fn writes(&self) -> Vec<String> {
-        self.asked
-            .iter()
-            .filter(|asked| !asked.starts_with("GET"))
-            .cloned()
-            .collect()
+        self.asked.iter().filter(|asked| !asked.starts_with("GET")).cloned().collect()
     }
 }

@@ -49,35 +49,22 @@ fn list_units() {
 fn list_unit_files() {
     let bench = Bench::new(scene);
     let ended = bench.run("list-unit-files");
-    let hash = ended
-        .stdout
-        .lines()
-        .nth(2)
-        .and_then(|line| line.split_whitespace().nth(1));
+    let hash = ended.stdout.lines().nth(2).and_then(|line| line.split_whitespace().nth(1));
     let hash = hash.unwrap_or_default().to_owned();
     assert_eq!(hash.len(), 7, "{ended}");
-    bench
-        .run("list-unit-files --fields=unit,dstate,state,target,desc,global")
-        .is(
-            0,
-            "UNIT\t\t\tDSTATE\t\tSTATE\t\tTARGET\t\t\t\tDESC\tGLOBAL\n\
+    bench.run("list-unit-files --fields=unit,dstate,state,target,desc,global").is(
+        0,
+        "UNIT\t\t\tDSTATE\t\tSTATE\t\tTARGET\t\t\t\tDESC\tGLOBAL\n\
          everywhere.service\tlaunched\t-\t\tglobal\t\t\t\t-\ttrue\n\
          hello.service\t\tlaunched\tlaunched\t113f16a7.../172.17.8.101\tHello\tfalse\n\
          hello@.service\t\tinactive\tinactive\t-\t\t\t\tHello\tfalse\n",
-            "",
-        );
-    let pages = bench.script.lock().asked.clone();
-    assert!(
-        pages.contains(&"GET units?nextPageToken=2".to_owned()),
-        "{pages:?}"
+        "",
     );
+    let pages = bench.script.lock().asked.clone();
+    assert!(pages.contains(&"GET units?nextPageToken=2".to_owned()), "{pages:?}");
     let ended = bench.run("list-unit-files --full --no-legend --fields=hash");
     assert_eq!(
-        ended
-            .stdout
-            .lines()
-            .nth(1)
-            .map(|line| (line.len(), &line[..7])),
+        ended.stdout.lines().nth(1).map(|line| (line.len(), &line[..7])),
         Some((40, &*hash))
     );
 }
@@ -94,11 +81,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     });
     let script = "{ \"$0\" list-unit-files --fields=unit,desc; echo exit $? >&2; } | head -n 1";
     let ended = bench.shell(script);
-    assert_eq!(
-        (ended.code, ended.stderr.as_str()),
-        (Some(0), "exit 0\n"),
-        "{ended}"
-    );
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "exit 0\n"), "{ended}");
 }
 
 #[test]
@@ -117,10 +100,7 @@ fn list_machines() {
 fn cat_is_byte_for_byte() {
     let bench = Bench::new(scene);
     bench.run("cat hello").is(0, HELLO, "");
-    bench
-        .script
-        .lock()
-        .change("hello.service", |unit| unit.contents = None);
+    bench.script.lock().change("hello.service", |unit| unit.contents = None);
     let written = "[Unit]\nDescription=Hello\n\n[Service]\nExecStart=/bin/true\n";
     bench.run("cat hello").is(0, written, "");
     assert_eq!(bench.run("cat nope").code, Some(1));
@@ -200,24 +180,17 @@ fn status_and_journal_of_this_machine_pass_the_exit_status_on() {
     }
     let bench = Bench::new(|cluster| {
         cluster.has("hello.service", HELLO, Launched);
-        cluster.change("hello.service", |unit| {
-            unit.machine_id = Some(machine(&local))
-        });
+        cluster.change("hello.service", |unit| unit.machine_id = Some(machine(&local)));
     });
     for program in ["systemctl", "journalctl"] {
-        let path = bench.file(
-            &format!("bin/{program}"),
-            "#!/bin/sh\necho \"$0 $*\"\nexit 3\n",
-        );
+        let path = bench.file(&format!("bin/{program}"), "#!/bin/sh\necho \"$0 $*\"\nexit 3\n");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let path = bench.folder().join("bin").display().to_string();
     let endpoint = bench.endpoint();
     let variables = [("FLEETCTL_ENDPOINT", &*endpoint), ("PATH", &*path)];
     let expected = format!("{path}/systemctl status -l hello.service\n");
-    bench
-        .run_with("status hello", &variables)
-        .is(3, &expected, "");
+    bench.run_with("status hello", &variables).is(3, &expected, "");
     let ended = bench.run_with("journal hello --output=cat", &variables);
     let options = "--no-pager --unit hello.service --lines=10 --output=cat";
     ended.is(3, &format!("{path}/journalctl {options}\n"), "");

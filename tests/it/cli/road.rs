@@ -39,12 +39,7 @@ impl Road {
             tokio::spawn(async move { axum::serve(listener, api.router()).await });
             (cluster, machine)
         });
-        Self {
-            bench,
-            machine,
-            _cluster: cluster,
-            _standing: standing,
-        }
+        Self { bench, machine, _cluster: cluster, _standing: standing }
     }
 
     fn run(&self, arguments: &str) -> Ended {
@@ -71,10 +66,7 @@ fn a_unit_goes_up_and_down() {
         ("start hello@1", launched),
         ("unload hello@1", "Unit hello@1.service inactive\n"),
         ("start hello@1", launched),
-        (
-            "destroy hello@*",
-            "Destroyed hello@1.service\nDestroyed hello@.service\n",
-        ),
+        ("destroy hello@*", "Destroyed hello@1.service\nDestroyed hello@.service\n"),
         ("list-units --no-legend", ""),
     ] {
         let ended = road.run(arguments);
@@ -110,10 +102,7 @@ fn a_unit_that_nobody_takes_waits_and_says_why() {
     let told = format!("pinned.service waits: {why}error: gave up after 4 attempts");
     assert!(ended.stderr.starts_with(&told), "{ended}");
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
-    road.run("why pinned")
-        .is(0, &format!("pinned.service is pending: {why}"), "");
-    road.run("stop pinned")
-        .is(0, "Unit pinned.service inactive\n", "");
-    road.run("destroy pinned")
-        .is(0, "Destroyed pinned.service\n", "");
+    road.run("why pinned").is(0, &format!("pinned.service is pending: {why}"), "");
+    road.run("stop pinned").is(0, "Unit pinned.service inactive\n", "");
+    road.run("destroy pinned").is(0, "Destroyed pinned.service\n", "");
 }

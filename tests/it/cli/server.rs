@@ -33,11 +33,8 @@ impl Script {
 
 /// Serves a cluster until the runtime is dropped.
 pub fn serve(socket: &Path, script: Script) -> tokio::runtime::Runtime {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = {
         let _guard = runtime.enter();
         tokio::net::UnixListener::bind(socket).unwrap()
@@ -49,30 +46,21 @@ pub fn serve(socket: &Path, script: Script) -> tokio::runtime::Runtime {
 
 async fn answer(Shared(script): Shared<Script>, method: Method, uri: Uri, body: Bytes) -> Response {
     let mut cluster = script.lock();
-    let path = uri
-        .path()
-        .strip_prefix(BASE)
-        .and_then(|path| path.strip_prefix('/'));
+    let path = uri.path().strip_prefix(BASE).and_then(|path| path.strip_prefix('/'));
     let path = path.unwrap_or_default().to_owned();
-    let query = uri
-        .query()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let request = format!("{method} {path}");
     cluster.asked.push(format!("{request}{query}"));
-    if let Some((_, status, message)) = cluster
-        .refuse
-        .as_ref()
-        .filter(|(prefix, ..)| request.starts_with(prefix))
+    if let Some((_, status, message)) =
+        cluster.refuse.as_ref().filter(|(prefix, ..)| request.starts_with(prefix))
     {
         return error(*status, message);
     }
     let answer = match (method.as_str(), path.as_str()) {
         ("GET", "events") => events(&cluster),
-        ("GET", "machines") => json(&MachinePage {
-            machines: cluster.machines.clone(),
-            next_page_token: None,
-        }),
+        ("GET", "machines") => {
+            json(&MachinePage { machines: cluster.machines.clone(), next_page_token: None })
+        }
         ("GET", "state") => states(&cluster, &query),
         ("GET", "units") => units(&cluster, &query),
         _ => match path.strip_prefix("units/") {
@@ -85,9 +73,7 @@ async fn answer(Shared(script): Shared<Script>, method: Method, uri: Uri, body: 
 }
 
 fn one(cluster: &mut Cluster, method: &Method, path: &str, body: &[u8]) -> Response {
-    let (name, why) = path
-        .strip_suffix("/why")
-        .map_or((path, false), |name| (name, true));
+    let (name, why) = path.strip_suffix("/why").map_or((path, false), |name| (name, true));
     let name: UnitName = name.parse().unwrap();
     let found = match (method.as_str(), why) {
         ("PUT", _) => return put(cluster, name, body),
@@ -116,27 +102,19 @@ fn put(cluster: &mut Cluster, name: UnitName, body: &[u8]) -> Response {
         options,
         contents,
         desired_state: sent.desired_state,
-        current_state: stored
-            .and_then(|unit| unit.current_state)
-            .or(Some(TargetState::Inactive)),
+        current_state: stored.and_then(|unit| unit.current_state).or(Some(TargetState::Inactive)),
         machine_id: stored.and_then(|unit| unit.machine_id.clone()),
         launch: Some(launch + u64::from(starts)),
     };
     cluster.units.insert(name.clone(), unit);
     cluster.tell_unit(&name);
-    let status = if created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::NO_CONTENT
-    };
+    let status = if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     done(status, cluster.revision)
 }
 
 /// Everything that happens from now on, each told as server-sent events tell it.
 fn events(cluster: &Cluster) -> Response {
-    let first = Event::Ready(Ready {
-        revision: cluster.revision,
-    });
+    let first = Event::Ready(Ready { revision: cluster.revision });
     let told = cluster.events.subscribe();
     let stream = stream::unfold((Some(first), told), |(first, mut told)| async move {
         let event = match first {
@@ -153,32 +131,18 @@ fn events(cluster: &Cluster) -> Response {
 }
 
 fn units(cluster: &Cluster, query: &str) -> Response {
-    let at: usize = query
-        .strip_prefix("?nextPageToken=")
-        .map_or(0, |at| at.parse().unwrap());
+    let at: usize = query.strip_prefix("?nextPageToken=").map_or(0, |at| at.parse().unwrap());
     let end = at + cluster.page_size;
     let more = end < cluster.units.len();
-    let units = cluster
-        .units
-        .values()
-        .skip(at)
-        .take(cluster.page_size)
-        .cloned()
-        .collect();
-    json(&UnitPage {
-        units,
-        next_page_token: more.then(|| end.to_string()),
-    })
+    let units = cluster.units.values().skip(at).take(cluster.page_size).cloned().collect();
+    json(&UnitPage { units, next_page_token: more.then(|| end.to_string()) })
 }
 
 fn states(cluster: &Cluster, query: &str) -> Response {
     let unit = query.strip_prefix("?unitName=");
     let states = cluster.states.values();
     let states = states.filter(|state| unit.is_none_or(|unit| state.name.as_str() == unit));
-    json(&StatePage {
-        states: states.cloned().collect(),
-        next_page_token: None,
-    })
+    json(&StatePage { states: states.cloned().collect(), next_page_token: None })
 }
 
 fn json(value: &impl Serialize) -> Response {
@@ -190,11 +154,6 @@ fn done(status: StatusCode, revision: i64) -> Response {
 }
 
 fn error(code: u16, message: &str) -> Response {
-    let body = ErrorBody {
-        error: ErrorDetail {
-            code,
-            message: message.to_owned(),
-        },
-    };
+    let body = ErrorBody { error: ErrorDetail { code, message: message.to_owned() } };
     (StatusCode::from_u16(code).unwrap(), axum::Json(body)).into_response()
 }

@@ -54,16 +54,8 @@ fn write_or_read(deleted: impl Strategy<Value = String>) -> impl Strategy<Value 
 }
 
 fn txn_of(op: impl Strategy<Value = Op> + Clone, most: usize) -> impl Strategy<Value = Txn> {
-    (
-        vec(compare(), 0..2),
-        vec(op.clone(), 0..most),
-        vec(op, 0..most),
-    )
-        .prop_map(|(when, then, otherwise)| Txn {
-            when,
-            then,
-            otherwise,
-        })
+    (vec(compare(), 0..2), vec(op.clone(), 0..most), vec(op, 0..most))
+        .prop_map(|(when, then, otherwise)| Txn { when, then, otherwise })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -95,17 +87,9 @@ impl Player<'_> {
         }
         let range = self.store.range("").await.expect("a range");
         let end = range.revision;
-        let entries = range
-            .entries
-            .into_iter()
-            .map(|entry| self.entry(entry))
-            .collect::<Vec<_>>();
+        let entries = range.entries.into_iter().map(|entry| self.entry(entry)).collect::<Vec<_>>();
         answers.push(format!("{} {entries:?}", end.0 - self.start.0));
-        let mut watch = self
-            .store
-            .watch("", self.start.next())
-            .await
-            .expect("a watch");
+        let mut watch = self.store.watch("", self.start.next()).await.expect("a watch");
         let mut seen = self.start;
         while seen < end {
             let changes = next(&mut watch).await.expect("changes");
@@ -114,11 +98,7 @@ impl Player<'_> {
                 Event::Put(entry) => format!("{:?}", self.entry(entry)),
                 Event::Deleted(key) => format!("-{key}"),
             });
-            answers.push(format!(
-                "{} {:?}",
-                seen.0 - self.start.0,
-                events.collect::<Vec<_>>()
-            ));
+            answers.push(format!("{} {:?}", seen.0 - self.start.0, events.collect::<Vec<_>>()));
         }
         answers
     }
@@ -132,28 +112,15 @@ impl Player<'_> {
                 Err(other) => panic!("{other:?}"),
             },
             Step::Grant => {
-                let lease = self
-                    .store
-                    .grant(Duration::from_secs(600))
-                    .await
-                    .expect("a lease");
+                let lease = self.store.grant(Duration::from_secs(600)).await.expect("a lease");
                 self.leases.push(lease);
                 "granted".into()
             }
             Step::KeepAlive(lease) => {
-                format!(
-                    "{}",
-                    self.store
-                        .keep_alive(self.lease(LeaseId(*lease)))
-                        .await
-                        .is_ok()
-                )
+                format!("{}", self.store.keep_alive(self.lease(LeaseId(*lease))).await.is_ok())
             }
             Step::Revoke(lease) => {
-                format!(
-                    "{}",
-                    self.store.revoke(self.lease(LeaseId(*lease))).await.is_ok()
-                )
+                format!("{}", self.store.revoke(self.lease(LeaseId(*lease))).await.is_ok())
             }
         }
     }
@@ -166,17 +133,9 @@ impl Player<'_> {
             other => other.clone(),
         };
         let op = |op: &Op| match op {
-            Op::Put {
-                key,
-                value,
-                lease: Some(lease),
-            } => {
+            Op::Put { key, value, lease: Some(lease) } => {
                 let lease = Some(self.lease(*lease));
-                Op::Put {
-                    key: key.clone(),
-                    value: value.clone(),
-                    lease,
-                }
+                Op::Put { key: key.clone(), value: value.clone(), lease }
             }
             Op::Nested(txn) => Op::Nested(self.real(txn)),
             other => other.clone(),
@@ -191,10 +150,7 @@ impl Player<'_> {
     /// The real name of a script's lease; one that was never granted for those not granted yet.
     fn lease(&self, script: LeaseId) -> LeaseId {
         let place = usize::try_from(script.0).expect("a place");
-        self.leases
-            .get(place)
-            .copied()
-            .unwrap_or(LeaseId(0x7777_7777))
+        self.leases.get(place).copied().unwrap_or(LeaseId(0x7777_7777))
     }
 
     fn committed(&self, mut committed: Committed) -> Committed {
@@ -215,28 +171,19 @@ impl Player<'_> {
         entry.created.0 -= self.start.0;
         entry.modified.0 -= self.start.0;
         let place = |lease| self.leases.iter().position(|known| *known == lease);
-        entry.lease = entry
-            .lease
-            .and_then(place)
-            .and_then(|at| i64::try_from(at).ok())
-            .map(LeaseId);
+        entry.lease =
+            entry.lease.and_then(place).and_then(|at| i64::try_from(at).ok()).map(LeaseId);
         entry
     }
 }
 
 #[test]
 fn the_embedded_store_answers_as_etcd_does() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let etcd = runtime.block_on(Etcd::start());
     let cases = std::cell::Cell::new(0);
-    let config = Config {
-        cases: SCRIPTS,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: SCRIPTS, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&vec(step(), 1..20), |script| {
         cases.set(cases.get() + 1);
         let (embedded, etcd) = runtime.block_on(async {
@@ -245,18 +192,9 @@ fn the_embedded_store_answers_as_etcd_does() {
             // Both begin with a key of the past.
             let players = async |store| {
                 let start = put(store, "past", "").await;
-                Player {
-                    store,
-                    start,
-                    leases: Vec::new(),
-                }
-                .play(&script)
-                .await
+                Player { store, start, leases: Vec::new() }.play(&script).await
             };
-            (
-                players(&embedded as &dyn Store).await,
-                players(&*etcd).await,
-            )
+            (players(&embedded as &dyn Store).await, players(&*etcd).await)
         });
         prop_assert_eq!(embedded, etcd);
         Ok(())

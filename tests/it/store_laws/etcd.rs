@@ -26,13 +26,7 @@ fn url(port: u16) -> String {
 async fn every_call_is_unavailable(endpoints: Vec<String>) {
     let request_timeout = Duration::from_millis(300);
     let prefix = "/fleet/".into();
-    let store = store(EtcdSettings {
-        endpoints,
-        prefix,
-        request_timeout,
-        tls: None,
-        user: None,
-    });
+    let store = store(EtcdSettings { endpoints, prefix, request_timeout, tls: None, user: None });
     let lease = LeaseId(7);
     let start = Instant::now();
     let answers = [
@@ -47,16 +41,10 @@ async fn every_call_is_unavailable(endpoints: Vec<String>) {
     ];
     let waited = start.elapsed();
     for answer in &answers {
-        assert!(
-            matches!(answer, Err(StoreError::Unavailable { .. })),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
     }
     let most = request_timeout * 8 + Duration::from_secs(1);
-    assert!(
-        waited < most,
-        "waited {waited:?}, {most:?} would have been all of their time"
-    );
+    assert!(waited < most, "waited {waited:?}, {most:?} would have been all of their time");
 }
 
 #[tokio::test]
@@ -75,15 +63,9 @@ async fn an_error_says_what_was_asked_and_what_is_wrong() {
     );
     etcd.kill();
     let words = in_words(store.watch("unit/", Revision(1)).await);
-    assert!(
-        words.starts_with("watch unit/: the store cannot be reached: "),
-        "{words}"
-    );
+    assert!(words.starts_with("watch unit/: the store cannot be reached: "), "{words}");
     let words = in_words(store.watch("unit/", Revision(1)).await);
-    assert!(
-        words.ends_with("Connection refused (os error 111)"),
-        "{words}"
-    );
+    assert!(words.ends_with("Connection refused (os error 111)"), "{words}");
 }
 
 fn in_words<T>(answer: Result<T, StoreError>) -> String {
@@ -104,10 +86,7 @@ async fn a_dead_member_is_passed_over() {
     let endpoints = vec![url(free_port()), etcd.url(), url(free_port())];
     // Whichever member each of these happens to begin with.
     for _ in 0..6 {
-        let store = store(EtcdSettings {
-            endpoints: endpoints.clone(),
-            ..etcd.settings("/fleet")
-        });
+        let store = store(EtcdSettings { endpoints: endpoints.clone(), ..etcd.settings("/fleet") });
         put(&*store, "a", "1").await;
         assert_eq!(read(&*store, "").await.len(), 1);
     }
@@ -117,24 +96,14 @@ async fn a_dead_member_is_passed_over() {
 async fn a_mute_member_costs_one_call() {
     let etcd = Etcd::start().await;
     let mute = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-    let endpoints = vec![
-        url(mute.local_addr().expect("its address").port()),
-        etcd.url(),
-    ];
+    let endpoints = vec![url(mute.local_addr().expect("its address").port()), etcd.url()];
     let request_timeout = Duration::from_millis(500);
     for _ in 0..4 {
         let settings = etcd.settings("/fleet");
         let endpoints = endpoints.clone();
-        let store = store(EtcdSettings {
-            endpoints,
-            request_timeout,
-            ..settings
-        });
+        let store = store(EtcdSettings { endpoints, request_timeout, ..settings });
         let _perhaps_late = store.revision().await;
-        store
-            .revision()
-            .await
-            .expect("an answer of the other member");
+        store.revision().await.expect("an answer of the other member");
     }
 }
 
@@ -142,31 +111,19 @@ async fn a_mute_member_costs_one_call() {
 async fn a_restarted_etcd_is_found_again() {
     let mut etcd = Etcd::start().await;
     let store = etcd.store("/fleet");
-    let lease = store
-        .grant(Duration::from_secs(600))
-        .await
-        .expect("a lease");
+    let lease = store.grant(Duration::from_secs(600)).await.expect("a lease");
     store.keep_alive(lease).await.expect("a renewal");
     let revision = put(&*store, "a", "1").await;
     let mut watch = store.watch("", revision.next()).await.expect("a watch");
     etcd.kill();
     let last = next(&mut watch).await;
-    assert!(
-        matches!(last, Err(StoreError::Unavailable { .. })),
-        "{last:?}"
-    );
+    assert!(matches!(last, Err(StoreError::Unavailable { .. })), "{last:?}");
     assert!(watch.recv().await.is_none(), "the error is the last item");
     let away = store.keep_alive(lease).await;
-    assert!(
-        matches!(away, Err(StoreError::Unavailable { .. })),
-        "{away:?}"
-    );
+    assert!(matches!(away, Err(StoreError::Unavailable { .. })), "{away:?}");
 
     etcd.restart().await;
-    wait_for(PATIENCE, "the lease to be renewed", async || {
-        store.keep_alive(lease).await
-    })
-    .await;
+    wait_for(PATIENCE, "the lease to be renewed", async || store.keep_alive(lease).await).await;
     assert_eq!(read(&*store, "").await, [("a".into(), "1".into())]);
     let mut watch = store.watch("", revision).await.expect("a watch");
     assert_eq!(news(&mut watch).await.1, ["+a=1"]);
@@ -186,11 +143,7 @@ async fn clients_see_each_other_and_prefixes_do_not() {
         assert_eq!(news(&mut watch).await.1, [format!("+a={count}")]);
     }
     assert_eq!(read(&*other, "").await, [("a".into(), "other's".into())]);
-    let keys: Vec<_> = read(&*all, "")
-        .await
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
+    let keys: Vec<_> = read(&*all, "").await.into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["/fleet/a", "/fleet2/a"]);
 }
 
@@ -199,20 +152,13 @@ async fn a_renewal_is_one_message_on_an_open_stream() {
     let etcd = Etcd::start().await;
     let store = etcd.store("/fleet");
     for ttl in [10, 20] {
-        let lease = store
-            .grant(Duration::from_secs(ttl))
-            .await
-            .expect("a lease");
+        let lease = store.grant(Duration::from_secs(ttl)).await.expect("a lease");
         for _ in 0..5 {
             store.keep_alive(lease).await.expect("a renewal");
         }
     }
-    let started = etcd
-        .metric(&["grpc_server_started_total{", "LeaseKeepAlive"])
-        .await;
-    let messages = etcd
-        .metric(&["grpc_server_msg_received_total{", "LeaseKeepAlive"])
-        .await;
+    let started = etcd.metric(&["grpc_server_started_total{", "LeaseKeepAlive"]).await;
+    let messages = etcd.metric(&["grpc_server_msg_received_total{", "LeaseKeepAlive"]).await;
     assert_eq!((started, messages), (2.0, 10.0));
 }
 
@@ -222,10 +168,7 @@ async fn a_dropped_watch_is_forgotten_by_etcd() {
     let store = etcd.store("/fleet");
     let watch = store.watch("quiet/", Revision(1)).await.expect("a watch");
     // When the call returns, etcd is watching.
-    assert_eq!(
-        etcd.metric(&["etcd_debugging_mvcc_watcher_total "]).await,
-        1.0
-    );
+    assert_eq!(etcd.metric(&["etcd_debugging_mvcc_watcher_total "]).await, 1.0);
     drop(watch);
     wait_for(PATIENCE, "etcd to forget the watch", async || {
         match etcd.metric(&["etcd_debugging_mvcc_watcher_total "]).await {
@@ -250,13 +193,8 @@ async fn large_answers_arrive() {
     for _ in 0..8 {
         next(&mut watch).await.expect("changes");
     }
-    let too_large = store
-        .commit(txn([super::put_op("a", &"x".repeat(2 << 20))]))
-        .await;
-    assert!(
-        matches!(too_large, Err(StoreError::Refused { .. })),
-        "{too_large:?}"
-    );
+    let too_large = store.commit(txn([super::put_op("a", &"x".repeat(2 << 20))])).await;
+    assert!(matches!(too_large, Err(StoreError::Refused { .. })), "{too_large:?}");
 }
 
 /// A user who may do everything under `/fleet/`, and nothing else may be done by anyone.
@@ -265,20 +203,11 @@ async fn demand_passwords(etcd: &Etcd) {
     for user in ["root", "fleet"] {
         client.user_add(user, "secret", None).await.expect("a user");
         client.role_add(user).await.expect("a role");
-        client
-            .user_grant_role(user, user)
-            .await
-            .expect("the role's user");
+        client.user_grant_role(user, user).await.expect("the role's user");
     }
     let everything = etcd_client::Permission::new(PermissionType::Readwrite, "/fleet/");
-    client
-        .role_grant_permission("fleet", everything.with_prefix())
-        .await
-        .expect("a permission");
-    client
-        .auth_enable()
-        .await
-        .expect("passwords to be asked for");
+    client.role_grant_permission("fleet", everything.with_prefix()).await.expect("a permission");
+    client.auth_enable().await.expect("passwords to be asked for");
 }
 
 #[tokio::test]
@@ -287,29 +216,17 @@ async fn a_user_gets_in_and_back_in_and_others_do_not() {
     demand_passwords(&etcd).await;
     let with = |prefix: &str, password: &str| {
         let user = Some(("fleet".to_owned(), password.to_owned()));
-        store(EtcdSettings {
-            user,
-            ..etcd.settings(prefix)
-        })
+        store(EtcdSettings { user, ..etcd.settings(prefix) })
     };
-    let (allowed, elsewhere, wrong) = (
-        with("/fleet", "secret"),
-        with("/else", "secret"),
-        with("/fleet", "guess"),
-    );
+    let (allowed, elsewhere, wrong) =
+        (with("/fleet", "secret"), with("/else", "secret"), with("/fleet", "guess"));
     for refused in [elsewhere, wrong, etcd.store("/fleet")] {
         for answer in [
             refused.range("").await.map(drop),
-            refused
-                .commit(txn([super::put_op("a", "")]))
-                .await
-                .map(drop),
+            refused.commit(txn([super::put_op("a", "")])).await.map(drop),
             refused.watch("", Revision(1)).await.map(drop),
         ] {
-            assert!(
-                matches!(answer, Err(StoreError::Refused { .. })),
-                "{answer:?}"
-            );
+            assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}");
         }
     }
     let revision = put(&*allowed, "a", "1").await;
@@ -332,36 +249,13 @@ async fn tls_lets_those_in_who_have_the_certificates() {
     assert_eq!(news(&mut watch).await.1, ["+a=1"]);
 
     let files = settings.tls.clone().expect("files");
-    let unknown_client = TlsFiles {
-        identity: None,
-        ..files.clone()
-    };
-    let unknown_server = TlsFiles {
-        ca: None,
-        ..files.clone()
-    };
+    let unknown_client = TlsFiles { identity: None, ..files.clone() };
+    let unknown_server = TlsFiles { ca: None, ..files.clone() };
     for tls in [Some(unknown_client), Some(unknown_server), None] {
-        let answer = store(EtcdSettings {
-            tls,
-            ..settings.clone()
-        })
-        .revision()
-        .await;
-        assert!(
-            matches!(answer, Err(StoreError::Unavailable { .. })),
-            "{answer:?}"
-        );
+        let answer = store(EtcdSettings { tls, ..settings.clone() }).revision().await;
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
     }
-    let absent = TlsFiles {
-        ca: Some("/absent/ca.pem".into()),
-        ..files
-    };
-    let refused = EtcdStore::connect(EtcdSettings {
-        tls: Some(absent),
-        ..settings
-    });
-    assert!(
-        matches!(refused, Err(SettingsError::UnreadableFile { .. })),
-        "{refused:?}"
-    );
+    let absent = TlsFiles { ca: Some("/absent/ca.pem".into()), ..files };
+    let refused = EtcdStore::connect(EtcdSettings { tls: Some(absent), ..settings });
+    assert!(matches!(refused, Err(SettingsError::UnreadableFile { .. })), "{refused:?}");
 }

@@ -22,11 +22,7 @@ async fn open(path: &Path) -> EmbeddedStore {
 }
 
 async fn put_leased(store: &EmbeddedStore, key: &str, lease: LeaseId) -> Revision {
-    let op = Op::Put {
-        key: key.into(),
-        value: b"leased".to_vec(),
-        lease: Some(lease),
-    };
+    let op = Op::Put { key: key.into(), value: b"leased".to_vec(), lease: Some(lease) };
     commit(store, txn([op])).await.revision
 }
 
@@ -46,26 +42,11 @@ async fn a_restart_keeps_keys_leases_and_revisions() {
     assert_eq!(after.entries, before.entries);
     assert!(after.revision >= last);
     let mut past = store.watch("unit/", last).await.expect("a watch");
-    assert!(matches!(
-        next(&mut past).await,
-        Err(StoreError::Compacted { .. })
-    ));
+    assert!(matches!(next(&mut past).await, Err(StoreError::Compacted { .. })));
 
-    let mut watch = store
-        .watch("state/", after.revision.next())
-        .await
-        .expect("a watch");
-    store
-        .keep_alive(lease)
-        .await
-        .expect("a renewal after the restart");
-    assert_ne!(
-        store
-            .grant(Duration::from_secs(9))
-            .await
-            .expect("another lease"),
-        lease
-    );
+    let mut watch = store.watch("state/", after.revision.next()).await.expect("a watch");
+    store.keep_alive(lease).await.expect("a renewal after the restart");
+    assert_ne!(store.grant(Duration::from_secs(9)).await.expect("another lease"), lease);
     assert_eq!(news(&mut watch).await.1, ["-state/a"]);
     let next = put(&store, "unit/b", "").await;
     assert!(next > after.revision);
@@ -87,20 +68,10 @@ async fn a_crash_loses_nothing_that_lasts_and_repeats_no_revision() {
     std::fs::copy(&path, &crashed).expect("a copy");
 
     let store = open(&crashed).await;
-    assert_eq!(
-        read(&store, "unit/").await,
-        [("unit/a".into(), "kept".into())]
-    );
-    assert_eq!(
-        read(&store, "state/").await.len(),
-        1,
-        "what came before the kept one is kept"
-    );
+    assert_eq!(read(&store, "unit/").await, [("unit/a".into(), "kept".into())]);
+    assert_eq!(read(&store, "state/").await.len(), 1, "what came before the kept one is kept");
     assert!(put(&store, "unit/b", "").await > last);
-    assert_ne!(
-        store.grant(Duration::from_secs(60)).await.expect("a lease"),
-        lease
-    );
+    assert_ne!(store.grant(Duration::from_secs(60)).await.expect("a lease"), lease);
 }
 
 #[tokio::test]
@@ -124,10 +95,7 @@ async fn a_file_in_use_is_refused_and_private() {
     let _store = open(&path).await;
     let second = EmbeddedStore::open(&path).await;
     assert!(matches!(second, Err(OpenError::InUse { .. })), "{second:?}");
-    let mode = std::fs::metadata(&path)
-        .expect("the file")
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(&path).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -151,10 +119,7 @@ async fn a_truncated_store_is_refused_in_words() {
     }
     drop(store);
     let whole = std::fs::metadata(&path).expect("the file").len();
-    let file = std::fs::File::options()
-        .write(true)
-        .open(&path)
-        .expect("the file");
+    let file = std::fs::File::options().write(true).open(&path).expect("the file");
     file.set_len(whole / 3).expect("a shorter file");
     let cut = EmbeddedStore::open(&path).await;
     assert!(matches!(cut, Err(OpenError::Damaged { .. })), "{cut:?}");
@@ -169,29 +134,22 @@ async fn a_flipped_bit_is_refused_in_words() {
     let mut bytes = std::fs::read(&path).expect("the file");
     let words = b"ExecStart=/bin/true";
     let places = 0..bytes.len() - words.len();
-    let hits: Vec<_> = places
-        .filter(|at| bytes[*at..].starts_with(words))
-        .collect();
+    let hits: Vec<_> = places.filter(|at| bytes[*at..].starts_with(words)).collect();
     assert!(!hits.is_empty(), "the value is in the file as it is");
     for at in hits {
         bytes[at] ^= 1;
     }
     std::fs::write(&path, bytes).expect("the file");
     let flipped = EmbeddedStore::open(&path).await;
-    assert!(
-        matches!(flipped, Err(OpenError::Damaged { .. })),
-        "{flipped:?}"
-    );
+    assert!(matches!(flipped, Err(OpenError::Damaged { .. })), "{flipped:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_clock_drives_the_leases() {
     let store = EmbeddedStore::in_memory();
     let hour = Duration::from_secs(3_600);
-    let (short, long) = (
-        store.grant(hour).await.expect("a lease"),
-        store.grant(2 * hour).await.expect("a lease"),
-    );
+    let (short, long) =
+        (store.grant(hour).await.expect("a lease"), store.grant(2 * hour).await.expect("a lease"));
     put_leased(&store, "k/long", long).await;
     let bound = put_leased(&store, "k/short", short).await;
     let start = Instant::now();

@@ -14,11 +14,7 @@ const LONG: Duration = Duration::from_secs(600);
 const RENEWABLE: Duration = Duration::from_secs(1);
 
 fn put_leased(key: &str, lease: LeaseId) -> Op {
-    Op::Put {
-        key: key.into(),
-        value: Vec::new(),
-        lease: Some(lease),
-    }
+    Op::Put { key: key.into(), value: Vec::new(), lease: Some(lease) }
 }
 
 fn is_gone<T>(result: &Result<T, StoreError>, of: LeaseId) -> bool {
@@ -33,40 +29,22 @@ pub async fn a_revoked_lease_takes_its_keys_along(world: World) {
     let store = &*world.store;
     let (lease, other) = (grant(store, LONG).await, grant(store, LONG).await);
     assert_ne!(lease, other);
-    commit(
-        store,
-        txn([put_leased("k/a", lease), put_leased("k/b", lease)]),
-    )
-    .await;
+    commit(store, txn([put_leased("k/a", lease), put_leased("k/b", lease)])).await;
     commit(store, txn([put_leased("k/c", other), put_op("k/d", "")])).await;
     let range = store.range("k/a").await.expect("a range");
     assert_eq!(range.entries[0].lease, Some(lease));
 
     store.revoke(lease).await.expect("a revocation");
-    let left: Vec<_> = read(store, "k/")
-        .await
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
+    let left: Vec<_> = read(store, "k/").await.into_iter().map(|(key, _)| key).collect();
     assert_eq!(left, ["k/c", "k/d"]);
-    store
-        .revoke(lease)
-        .await
-        .expect("success when it is gone already");
+    store.revoke(lease).await.expect("success when it is gone already");
 }
 
 pub async fn a_lease_lapses_with_its_keys_at_one_revision(world: World) {
     let store = &*world.store;
     let lease = grant(store, world.short).await;
-    let bound = commit(
-        store,
-        txn([put_leased("k/a", lease), put_leased("k/b", lease)]),
-    )
-    .await;
-    let mut watch = store
-        .watch("k/", bound.revision.next())
-        .await
-        .expect("a watch");
+    let bound = commit(store, txn([put_leased("k/a", lease), put_leased("k/b", lease)])).await;
+    let mut watch = store.watch("k/", bound.revision.next()).await.expect("a watch");
     let (revision, gone) = news(&mut watch).await;
     assert_eq!(revision, bound.revision.next());
     assert_eq!(gone, ["-k/a", "-k/b"]);
@@ -78,10 +56,7 @@ pub async fn renewals_keep_a_lease(world: World) {
     let (renewed, left) = (grant(store, RENEWABLE).await, grant(store, RENEWABLE).await);
     commit(store, txn([put_leased("kept", renewed)])).await;
     let bound = commit(store, txn([put_leased("left", left)])).await;
-    let mut watch = store
-        .watch("left", bound.revision.next())
-        .await
-        .expect("a watch");
+    let mut watch = store.watch("left", bound.revision.next()).await.expect("a watch");
     // Renew one until the other one, granted later, is gone, and then for as long again.
     let start = Instant::now();
     let mut ticks = interval(RENEWABLE / 5);
@@ -106,10 +81,7 @@ pub async fn what_is_over_cannot_be_renewed(world: World) {
     store.revoke(revoked).await.expect("a revocation");
     let lapsed = grant(store, world.short).await;
     let bound = commit(store, txn([put_leased("k", lapsed)])).await;
-    let mut watch = store
-        .watch("k", bound.revision.next())
-        .await
-        .expect("a watch");
+    let mut watch = store.watch("k", bound.revision.next()).await.expect("a watch");
     news(&mut watch).await;
     for over in [revoked, lapsed, LeaseId(0x1234_5678)] {
         // Twice, since the first answer may come over a stream that the second does not have.
@@ -142,11 +114,7 @@ pub async fn a_key_put_without_its_lease_survives_it(world: World) {
     for key in ["k/freed", "k/moved"] {
         commit(store, txn([put_leased(key, first)])).await;
     }
-    commit(
-        store,
-        txn([put_op("k/freed", ""), put_leased("k/moved", second)]),
-    )
-    .await;
+    commit(store, txn([put_op("k/freed", ""), put_leased("k/moved", second)])).await;
     store.revoke(first).await.expect("a revocation");
     assert_eq!(read(store, "k/").await.len(), 2);
     store.revoke(second).await.expect("a revocation");

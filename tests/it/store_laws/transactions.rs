@@ -22,19 +22,12 @@ pub async fn a_commit_that_writes_makes_one_revision(world: World) {
     assert_eq!(both.revision, first.next());
     let same_again = put(store, "a", "2").await;
     assert_eq!(same_again, both.revision.next());
-    let nothing = commit(
-        store,
-        txn([Op::Delete("absent".into()), Op::Get("a".into())]),
-    )
-    .await;
+    let nothing = commit(store, txn([Op::Delete("absent".into()), Op::Get("a".into())])).await;
     assert_eq!(nothing.revision, same_again);
     assert_eq!(nothing.results[0], OpResult::Deleted(false));
     let gone = commit(store, txn([Op::Delete("a".into()), Op::Delete("b".into())])).await;
     assert_eq!(gone.revision, same_again.next());
-    assert_eq!(
-        gone.results,
-        [OpResult::Deleted(true), OpResult::Deleted(true)]
-    );
+    assert_eq!(gone.results, [OpResult::Deleted(true), OpResult::Deleted(true)]);
     assert_eq!(store.revision().await.expect("the revision"), gone.revision);
 }
 
@@ -42,28 +35,16 @@ pub async fn a_failing_condition_changes_nothing(world: World) {
     let store = &*world.store;
     let revision = put(store, "a", "1").await;
     let refused = Txn {
-        when: vec![
-            Compare::Value("a".into(), b"1".to_vec()),
-            Compare::Absent("a".into()),
-        ],
+        when: vec![Compare::Value("a".into(), b"1".to_vec()), Compare::Absent("a".into())],
         then: vec![put_op("a", "2"), put_op("b", "2")],
         otherwise: vec![Op::Get("a".into())],
     };
     let committed = commit(store, refused).await;
     assert!(!committed.succeeded);
     assert_eq!(committed.revision, revision);
-    let [OpResult::Found(found)] = &committed.results[..] else {
-        panic!("{committed:?}")
-    };
+    let [OpResult::Found(found)] = &committed.results[..] else { panic!("{committed:?}") };
     assert_eq!(found[0].value, b"1");
-    assert_eq!(
-        read(store, "")
-            .await
-            .iter()
-            .filter(|(key, _)| key == "b")
-            .count(),
-        0
-    );
+    assert_eq!(read(store, "").await.iter().filter(|(key, _)| key == "b").count(), 0);
 }
 
 pub async fn keys_carry_their_revisions(world: World) {
@@ -71,10 +52,7 @@ pub async fn keys_carry_their_revisions(world: World) {
     let created = put(store, "a", "1").await;
     let modified = put(store, "a", "2").await;
     let range = store.range("a").await.expect("a range");
-    assert_eq!(
-        (range.entries[0].created, range.entries[0].modified),
-        (created, modified)
-    );
+    assert_eq!((range.entries[0].created, range.entries[0].modified), (created, modified));
     assert_eq!((range.revision, range.entries[0].lease), (modified, None));
 }
 
@@ -84,10 +62,7 @@ pub async fn a_recreated_key_is_a_new_one(world: World) {
     commit(store, txn([Op::Delete("a".into())])).await;
     let again = put(store, "a", "1").await;
     let range = store.range("a").await.expect("a range");
-    assert_eq!(
-        (range.entries[0].created, range.entries[0].modified),
-        (again, again)
-    );
+    assert_eq!((range.entries[0].created, range.entries[0].modified), (again, again));
 }
 
 pub async fn conditions_mean_what_they_say(world: World) {
@@ -109,16 +84,10 @@ pub async fn conditions_mean_what_they_say(world: World) {
         (Compare::Value("b".into(), Vec::new()), false),
     ];
     for (compare, holds) in cases {
-        let asked = Txn {
-            when: vec![compare.clone()],
-            ..Txn::default()
-        };
+        let asked = Txn { when: vec![compare.clone()], ..Txn::default() };
         assert_eq!(commit(store, asked).await.succeeded, holds, "{compare:?}");
     }
-    assert!(
-        commit(store, Txn::default()).await.succeeded,
-        "no condition always holds"
-    );
+    assert!(commit(store, Txn::default()).await.succeeded, "no condition always holds");
 }
 
 pub async fn no_revision_is_that_of_an_absent_key(world: World) {
@@ -127,10 +96,7 @@ pub async fn no_revision_is_that_of_an_absent_key(world: World) {
         Compare::Created("absent".into(), Revision::default()),
         Compare::Modified("absent".into(), Revision::default()),
     ] {
-        let asked = Txn {
-            when: vec![compare.clone()],
-            ..Txn::default()
-        };
+        let asked = Txn { when: vec![compare.clone()], ..Txn::default() };
         assert!(!commit(store, asked).await.succeeded, "{compare:?}");
     }
 }
@@ -147,19 +113,11 @@ fn decision(unit: &str, seen: Revision) -> Op {
 pub async fn a_stale_nested_decision_fails_alone(world: World) {
     let store = &*world.store;
     let leader = put(store, "leader", "me").await;
-    let seen = [
-        put(store, "a", "").await,
-        put(store, "b", "").await,
-        put(store, "c", "").await,
-    ];
+    let seen = [put(store, "a", "").await, put(store, "b", "").await, put(store, "c", "").await];
     put(store, "b", "changed").await;
     let batch = |leader| Txn {
         when: vec![Compare::Created("leader".into(), leader)],
-        then: vec![
-            decision("a", seen[0]),
-            decision("b", seen[1]),
-            decision("c", seen[2]),
-        ],
+        then: vec![decision("a", seen[0]), decision("b", seen[1]), decision("c", seen[2])],
         otherwise: vec![],
     };
     let committed = commit(store, batch(leader)).await;
@@ -169,19 +127,9 @@ pub async fn a_stale_nested_decision_fails_alone(world: World) {
     });
     let took = took.collect::<Vec<_>>();
     let revision = committed.revision;
-    assert_eq!(
-        took,
-        [
-            (true, revision, 1),
-            (false, revision, 0),
-            (true, revision, 1)
-        ]
-    );
-    let scheduled: Vec<_> = read(store, "schedule/")
-        .await
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
+    assert_eq!(took, [(true, revision, 1), (false, revision, 0), (true, revision, 1)]);
+    let scheduled: Vec<_> =
+        read(store, "schedule/").await.into_iter().map(|(key, _)| key).collect();
     assert_eq!(scheduled, ["schedule/a", "schedule/c"]);
 
     let deposed = commit(store, batch(leader.next())).await;
@@ -192,11 +140,7 @@ pub async fn a_stale_nested_decision_fails_alone(world: World) {
 pub async fn nested_conditions_are_checked_before_the_first_step(world: World) {
     let store = &*world.store;
     let only_if = |compare, key| {
-        Op::Nested(Txn {
-            when: vec![compare],
-            then: vec![put_op(key, "")],
-            otherwise: vec![],
-        })
+        Op::Nested(Txn { when: vec![compare], then: vec![put_op(key, "")], otherwise: vec![] })
     };
     let committed = commit(
         store,
@@ -207,11 +151,7 @@ pub async fn nested_conditions_are_checked_before_the_first_step(world: World) {
         ]),
     );
     committed.await;
-    let keys: Vec<_> = read(store, "was")
-        .await
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
+    let keys: Vec<_> = read(store, "was").await.into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["was absent"]);
 }
 
@@ -243,9 +183,7 @@ pub async fn reads_see_the_steps_before_them(world: World) {
     assert_eq!(found(1), ["k/a=old"]);
     assert_eq!(found(5), ["k/a=new", "k/c=new"]);
     assert_eq!(found(6), ["k/a=new"]);
-    let OpResult::Found(last) = &committed.results[6] else {
-        panic!("{committed:?}")
-    };
+    let OpResult::Found(last) = &committed.results[6] else { panic!("{committed:?}") };
     assert_eq!(last[0].modified, committed.revision);
 }
 
@@ -260,24 +198,15 @@ pub async fn one_key_is_written_once(world: World) {
         txn([delete(), put_op("a", "2")]),
         txn([put_op("a", "2"), Op::Nested(txn([put_op("a", "3")]))]),
         txn([delete(), Op::Nested(txn([put_op("a", "3")]))]),
-        txn([
-            Op::Nested(txn([put_op("a", "2")])),
-            Op::Nested(txn([put_op("a", "3")])),
-        ]),
+        txn([Op::Nested(txn([put_op("a", "2")])), Op::Nested(txn([put_op("a", "3")]))]),
     ] {
         let refused = store.commit(twice.clone()).await;
-        assert!(
-            matches!(refused, Err(StoreError::Refused { .. })),
-            "{twice:?}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(StoreError::Refused { .. })), "{twice:?}: {refused:?}");
     }
     assert_eq!(store.revision().await.expect("the revision"), before);
     // To delete twice is to delete once.
     let deleted = commit(store, txn([delete(), delete()])).await;
-    assert_eq!(
-        deleted.results,
-        [OpResult::Deleted(true), OpResult::Deleted(false)]
-    );
+    assert_eq!(deleted.results, [OpResult::Deleted(true), OpResult::Deleted(false)]);
 }
 
 pub async fn a_key_may_be_written_on_either_road(world: World) {
@@ -297,9 +226,7 @@ pub async fn a_key_may_be_written_on_either_road(world: World) {
 pub async fn a_transaction_has_a_greatest_width(world: World) {
     let store = &*world.store;
     let wide = |width: usize| -> Vec<Op> {
-        (0..width)
-            .map(|count| put_op(&format!("wide/{count}"), ""))
-            .collect()
+        (0..width).map(|count| put_op(&format!("wide/{count}"), "")).collect()
     };
     commit(store, txn(wide(MAX_TXN_OPS))).await;
     let nested = |inner: usize| {
@@ -310,10 +237,7 @@ pub async fn a_transaction_has_a_greatest_width(world: World) {
     commit(store, nested(MAX_TXN_OPS - 100)).await;
     for refused in [txn(wide(MAX_TXN_OPS + 1)), nested(MAX_TXN_OPS - 99)] {
         let refused = store.commit(refused).await;
-        assert!(
-            matches!(refused, Err(StoreError::Refused { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
     }
 }
 
@@ -323,11 +247,7 @@ pub async fn a_range_is_sorted_and_knows_its_bounds(world: World) {
         put(store, key, "").await;
     }
     let keys = async |prefix: &str| -> Vec<String> {
-        read(store, prefix)
-            .await
-            .into_iter()
-            .map(|(key, _)| key)
-            .collect()
+        read(store, prefix).await.into_iter().map(|(key, _)| key).collect()
     };
     assert_eq!(keys("p/").await, ["p/a", "p/a/x", "p/b"]);
     assert_eq!(keys("p").await, ["p", "p/a", "p/a/x", "p/b", "p0"]);

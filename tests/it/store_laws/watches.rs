@@ -27,11 +27,7 @@ pub async fn one_transaction_is_one_item(world: World) {
     let store = &*world.store;
     let start = put(store, "k/old", "").await;
     let mut live = store.watch("k/", start.next()).await.expect("a watch");
-    let steps = [
-        put_op("k/z", "1"),
-        Op::Delete("k/old".into()),
-        put_op("k/a", "2"),
-    ];
+    let steps = [put_op("k/z", "1"), Op::Delete("k/old".into()), put_op("k/a", "2")];
     let committed = commit(store, txn(steps)).await;
     put(store, "k/later", "").await;
     let mut replayed = store.watch("k/", start.next()).await.expect("a watch");
@@ -46,10 +42,7 @@ pub async fn one_transaction_is_one_item(world: World) {
 pub async fn a_watch_sees_its_prefix_only(world: World) {
     let store = &*world.store;
     let start = store.revision().await.expect("the revision");
-    let mut one = store
-        .watch("schedule/one/", start.next())
-        .await
-        .expect("a watch");
+    let mut one = store.watch("schedule/one/", start.next()).await.expect("a watch");
     let mut all = store.watch("", start.next()).await.expect("a watch");
     let steps = [
         put_op("schedule/one/a", ""),
@@ -68,38 +61,22 @@ pub async fn a_watch_sees_its_prefix_only(world: World) {
 pub async fn a_watch_of_the_future_waits_for_it(world: World) {
     let store = &*world.store;
     let now = put(store, "k", "now").await;
-    let mut watch = store
-        .watch("k", Revision(now.0 + 3))
-        .await
-        .expect("a watch");
+    let mut watch = store.watch("k", Revision(now.0 + 3)).await.expect("a watch");
     for value in ["1", "2", "3"] {
         put(store, "k", value).await;
     }
-    assert_eq!(
-        news(&mut watch).await,
-        (Revision(now.0 + 3), vec!["+k=3".into()])
-    );
+    assert_eq!(news(&mut watch).await, (Revision(now.0 + 3), vec!["+k=3".into()]));
 }
 
 pub async fn revoked_keys_are_seen_deleted(world: World) {
     let store = &*world.store;
-    let lease = store
-        .grant(Duration::from_secs(600))
-        .await
-        .expect("a lease");
-    let leased = |key: &str| Op::Put {
-        key: key.into(),
-        value: vec![],
-        lease: Some(lease),
-    };
+    let lease = store.grant(Duration::from_secs(600)).await.expect("a lease");
+    let leased = |key: &str| Op::Put { key: key.into(), value: vec![], lease: Some(lease) };
     let bound = commit(store, txn([leased("k/b"), leased("k/a"), leased("other")])).await;
     let mut watch = store.watch("k/", bound.revision).await.expect("a watch");
     assert_eq!(news(&mut watch).await.1, ["+k/b=", "+k/a="]);
     store.revoke(lease).await.expect("a revocation");
-    assert_eq!(
-        news(&mut watch).await,
-        (bound.revision.next(), vec!["-k/a".into(), "-k/b".into()])
-    );
+    assert_eq!(news(&mut watch).await, (bound.revision.next(), vec!["-k/a".into(), "-k/b".into()]));
 }
 
 pub async fn a_compacted_past_ends_the_watch(world: World) {
@@ -125,15 +102,9 @@ pub async fn compaction_spares_the_present(world: World) {
     let now = put(store, "k/new", "2").await;
     let mut watch = store.watch("k/", now.next()).await.expect("a watch");
     store.compact(now).await.expect("a compaction");
-    store
-        .compact(now)
-        .await
-        .expect("success when it is done already");
+    store.compact(now).await.expect("success when it is done already");
     let ahead = store.compact(Revision(now.0 + 10)).await;
-    assert!(
-        matches!(ahead, Err(StoreError::Refused { .. })),
-        "{ahead:?}"
-    );
+    assert!(matches!(ahead, Err(StoreError::Refused { .. })), "{ahead:?}");
     assert_eq!(read(store, "k/").await.len(), 2);
     assert_eq!(put(store, "k/new", "3").await, now.next());
     assert_eq!(news(&mut watch).await.1, ["+k/new=3"]);

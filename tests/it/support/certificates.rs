@@ -16,13 +16,8 @@ pub struct Certificates {
 impl Certificates {
     /// Makes them; they are valid for a day.
     pub fn new() -> Certificates {
-        let certificates = Certificates {
-            folder: tempfile::tempdir().expect("a folder"),
-        };
-        certificates.openssl(
-            "authority",
-            &["-addext", "basicConstraints=critical,CA:TRUE"],
-        );
+        let certificates = Certificates { folder: tempfile::tempdir().expect("a folder") };
+        certificates.openssl("authority", &["-addext", "basicConstraints=critical,CA:TRUE"]);
         let (authority, key) = certificates.pair("authority");
         for name in ["server", "client"] {
             let authority = authority.to_string_lossy();
@@ -44,15 +39,7 @@ impl Certificates {
     fn openssl(&self, name: &str, more: &[&str]) {
         let (certificate, key) = self.pair(name);
         let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-nodes",
-                "-days",
-                "1",
-                "-subj",
-                &format!("/CN=test {name}"),
-            ])
+            .args(["req", "-x509", "-nodes", "-days", "1", "-subj", &format!("/CN=test {name}")])
             .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
             .arg("-out")
             .arg(certificate)

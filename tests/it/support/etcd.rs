@@ -50,12 +50,7 @@ impl Etcd {
         for _ in 0..5 {
             let data = tempfile::tempdir().expect("a temporary folder");
             let (port, certificates) = (free_port(), certificates());
-            let mut etcd = Etcd {
-                process: None,
-                port,
-                data,
-                certificates,
-            };
+            let mut etcd = Etcd { process: None, port, data, certificates };
             if etcd.run().await {
                 return etcd;
             }
@@ -76,11 +71,7 @@ impl Etcd {
 
     /// The URL for clients.
     pub fn url(&self) -> String {
-        let scheme = if self.certificates.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
@@ -105,19 +96,11 @@ impl Etcd {
 
     /// The sum of one of etcd's own counters over all lines that contain all of `words`.
     pub async fn metric(&self, words: &[&str]) -> f64 {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port))
-            .await
-            .expect("etcd");
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await.expect("etcd");
         let request = b"GET /metrics HTTP/1.0\r\n\r\n";
-        connection
-            .write_all(request)
-            .await
-            .expect("to ask for metrics");
+        connection.write_all(request).await.expect("to ask for metrics");
         let mut answer = String::new();
-        connection
-            .read_to_string(&mut answer)
-            .await
-            .expect("metrics");
+        connection.read_to_string(&mut answer).await.expect("metrics");
         answer
             .lines()
             .filter(|line| words.iter().all(|word| line.contains(word)))
@@ -153,32 +136,16 @@ impl Etcd {
             .arg("--data-dir")
             .arg(self.data.path())
             .args(["--name", "law", "--initial-cluster", &format!("law={peer}")])
-            .args([
-                "--listen-client-urls",
-                &url,
-                "--advertise-client-urls",
-                &url,
-            ])
-            .args([
-                "--listen-peer-urls",
-                peer,
-                "--initial-advertise-peer-urls",
-                peer,
-            ])
+            .args(["--listen-client-urls", &url, "--advertise-client-urls", &url])
+            .args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer])
             .args(["--heartbeat-interval", "10", "--election-timeout", "100"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         if let Some(certificates) = &self.certificates {
             let (certificate, key) = certificates.pair("server");
-            command
-                .arg("--cert-file")
-                .arg(certificate)
-                .arg("--key-file")
-                .arg(key);
-            command
-                .arg("--trusted-ca-file")
-                .arg(certificates.pair("authority").0);
+            command.arg("--cert-file").arg(certificate).arg("--key-file").arg(key);
+            command.arg("--trusted-ca-file").arg(certificates.pair("authority").0);
             command.arg("--client-cert-auth");
         }
         command
@@ -219,10 +186,7 @@ impl Guarded {
     }
 
     fn has_ended(&mut self) -> bool {
-        self.process
-            .try_wait()
-            .expect("to ask after our own child")
-            .is_some()
+        self.process.try_wait().expect("to ask after our own child").is_some()
     }
 }
 

@@ -82,19 +82,10 @@ impl Machines {
         };
         // Each fleetd has its own registry, as it would in a process of its own.
         let registry = self.registry.clone();
-        let agent = Agent::start(settings, registry, machine.units.clone())
-            .await
-            .unwrap();
-        let candidate = LeaderRecord {
-            machine: machine.id.clone(),
-            version: "test".into(),
-        };
+        let agent = Agent::start(settings, registry, machine.units.clone()).await.unwrap();
+        let candidate = LeaderRecord { machine: machine.id.clone(), version: "test".into() };
         let leader_ttl = Duration::from_secs(2);
-        let settings = EngineSettings {
-            candidate,
-            leader_ttl,
-            retry_max: leader_ttl / 6,
-        };
+        let settings = EngineSettings { candidate, leader_ttl, retry_max: leader_ttl / 6 };
         let engine = Engine::new(settings, self.registry.clone());
         let (farewell, told) = watch::channel(None);
         let stop = CancellationToken::new();
@@ -110,10 +101,7 @@ impl Machines {
     /// Stores a unit, or changes what is wanted of it.
     pub async fn put(&self, name: &str, contents: Option<&str>, desired: TargetState) {
         let file = contents.map(|contents| UnitFile::parse(contents).unwrap());
-        let put = Put {
-            file,
-            desired: Some(desired),
-        };
+        let put = Put { file, desired: Some(desired) };
         let stored = self.registry.put_unit(&unit(name), &put).await.unwrap();
         self.mirror.reach(stored.revision).await.unwrap();
     }
@@ -147,11 +135,7 @@ impl Machines {
 
     /// The machine a unit is scheduled to.
     pub fn home(&self, name: &str) -> Option<MachineId> {
-        self.mirror
-            .read()
-            .machines_of(&unit(name))
-            .next()
-            .map(|(id, _)| id.clone())
+        self.mirror.read().machines_of(&unit(name)).next().map(|(id, _)| id.clone())
     }
 }
 
@@ -177,9 +161,7 @@ impl Machine {
     pub async fn until_standing(&mut self, wanted: Standing) {
         let standing = &mut self.fleetd.as_mut().unwrap().standing;
         let waited = tokio::time::timeout(PATIENCE, standing.wait_for(|is| *is == wanted)).await;
-        waited
-            .unwrap_or_else(|_| panic!("{} is never {wanted:?}", self.id))
-            .unwrap();
+        waited.unwrap_or_else(|_| panic!("{} is never {wanted:?}", self.id)).unwrap();
     }
 }
 

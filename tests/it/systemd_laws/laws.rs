@@ -36,10 +36,7 @@ async fn a_linked_unit_is_loaded_and_an_unlinked_one_is_gone(room: &mut Room) {
     assert_eq!(words(&status), "loaded inactive dead");
     assert!(!status.job_pending);
     assert_eq!(room.all().await.get(&unit), Some(&status));
-    assert_eq!(
-        room.manager.files().await.unwrap(),
-        [(unit.clone(), contents)].into()
-    );
+    assert_eq!(room.manager.files().await.unwrap(), [(unit.clone(), contents)].into());
     room.unlink(&unit).await;
     assert_eq!(room.status(&unit).await, Status::not_found());
     assert!(room.all().await.is_empty());
@@ -51,11 +48,7 @@ async fn a_service_runs_from_start_to_stop(room: &mut Room) {
     room.link(&unit, &service("")).await;
     assert_eq!(room.start(&unit).await, JobResult::Done);
     assert_eq!(words(&room.status(&unit).await), "loaded active running");
-    assert_eq!(
-        room.start(&unit).await,
-        JobResult::Done,
-        "starting it again is no error"
-    );
+    assert_eq!(room.start(&unit).await, JobResult::Done, "starting it again is no error");
     assert_eq!(room.stop(&unit).await, JobResult::Done);
     let status = room.until(&unit, "inactive").await;
     assert_eq!((status.result, status.exit_status), (None, None));
@@ -80,21 +73,14 @@ async fn a_oneshot_is_starting_until_it_ends(room: &mut Room) {
     let status = room.until(&unit, "activating").await;
     assert_eq!(words(&status), "loaded activating start");
     assert!(status.job_pending);
-    assert_eq!(
-        room.manager.start(&unit).await.unwrap(),
-        job,
-        "it is starting already"
-    );
+    assert_eq!(room.manager.start(&unit).await.unwrap(), job, "it is starting already");
     room.world.exit(&unit, 0);
     assert_eq!(room.end_of(job).await, JobResult::Done);
     assert!(!room.until(&unit, "inactive").await.job_pending);
     room.unlink(&unit).await;
 
-    room.link(
-        &unit,
-        &file("[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n"),
-    )
-    .await;
+    room.link(&unit, &file("[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n"))
+        .await;
     assert_eq!(room.start(&unit).await, JobResult::Done);
     assert_eq!(words(&room.status(&unit).await), "loaded active exited");
     assert_eq!(room.stop(&unit).await, JobResult::Done);
@@ -110,51 +96,30 @@ async fn a_oneshot_that_is_stopped_has_failed(room: &mut Room) {
     assert_eq!(room.end_of(start).await, JobResult::Canceled);
     assert_eq!(room.job_end(&unit).await, JobResult::Done, "the stop");
     let status = room.until(&unit, "failed").await;
-    assert_eq!(
-        (status.result.as_deref(), status.exit_status),
-        (Some("signal"), None)
-    );
+    assert_eq!((status.result.as_deref(), status.exit_status), (Some("signal"), None));
     room.unlink(&unit).await;
 }
 
 async fn a_failure_says_why(room: &mut Room) {
     let oneshot = name("law-fails.service");
-    room.link(
-        &oneshot,
-        &file("[Service]\nType=oneshot\nExecStart=/bin/false\n"),
-    )
-    .await;
+    room.link(&oneshot, &file("[Service]\nType=oneshot\nExecStart=/bin/false\n")).await;
     assert_eq!(room.start(&oneshot).await, JobResult::Failed);
     let status = room.until(&oneshot, "failed").await;
-    assert_eq!(
-        (status.result.as_deref(), status.exit_status),
-        (Some("exit-code"), Some(1))
-    );
+    assert_eq!((status.result.as_deref(), status.exit_status), (Some("exit-code"), Some(1)));
     assert_eq!(room.stop(&oneshot).await, JobResult::Done);
-    assert_eq!(
-        room.status(&oneshot).await.state.active,
-        "failed",
-        "a stop forgets nothing"
-    );
+    assert_eq!(room.status(&oneshot).await.state.active, "failed", "a stop forgets nothing");
     let crashes = name("law-crashes.service");
     room.link(&crashes, &told("")).await;
     assert_eq!(room.start(&crashes).await, JobResult::Done);
     room.world.exit(&crashes, 7);
     assert_eq!(room.until(&crashes, "failed").await.exit_status, Some(7));
-    assert_eq!(
-        room.manager.observe().await.unwrap()[&crashes].exit_status,
-        Some(7)
-    );
+    assert_eq!(room.manager.observe().await.unwrap()[&crashes].exit_status, Some(7));
     all_done(&room.manager.unlink(&[oneshot, crashes]).await);
 }
 
 async fn a_failed_unit_leaves_nothing_behind(room: &mut Room) {
     let unit = name("law-again.service");
-    room.link(
-        &unit,
-        &file("[Service]\nType=oneshot\nExecStart=/bin/false\n"),
-    )
-    .await;
+    room.link(&unit, &file("[Service]\nType=oneshot\nExecStart=/bin/false\n")).await;
     assert_eq!(room.start(&unit).await, JobResult::Failed);
     room.unlink(&unit).await;
     room.link(&unit, &service("")).await;
@@ -172,16 +137,9 @@ async fn a_changed_file_counts_from_the_next_start(room: &mut Room) {
     room.start(&unit).await;
     room.link(&unit, &fails).await;
     let status = room.status(&unit).await;
-    assert_eq!(
-        status.state.active, "active",
-        "linking touches no running unit"
-    );
+    assert_eq!(status.state.active, "active", "linking touches no running unit");
     assert_eq!(status.linked, Some(fails.hash()));
-    assert_eq!(
-        room.restart(&unit).await,
-        JobResult::Failed,
-        "it still runs the old file"
-    );
+    assert_eq!(room.restart(&unit).await, JobResult::Failed, "it still runs the old file");
     room.unlink(&unit).await;
 }
 
@@ -194,11 +152,7 @@ async fn a_changed_file_counts_after_unlink_and_link(room: &mut Room) {
         assert_eq!(room.stop(&unit).await, JobResult::Done);
         room.unlink(&unit).await;
         room.link(&unit, &fails).await;
-        assert_eq!(
-            room.start(&unit).await,
-            JobResult::Failed,
-            "it runs the old file"
-        );
+        assert_eq!(room.start(&unit).await, JobResult::Failed, "it runs the old file");
         room.unlink(&unit).await;
     }
 }
@@ -207,10 +161,7 @@ async fn a_sidekick_starts_with_the_unit_that_wants_it(room: &mut Room) {
     let (app, side) = (name("law-app.service"), name("law-side@1.service"));
     let wanted = service("[Install]\nWantedBy=law-app.service\n");
     all_done(
-        &room
-            .manager
-            .link(&[(app.clone(), service("")), (side.clone(), wanted.clone())])
-            .await,
+        &room.manager.link(&[(app.clone(), service("")), (side.clone(), wanted.clone())]).await,
     );
     room.start(&app).await;
     room.until(&side, "active").await;
@@ -229,12 +180,7 @@ async fn a_sidekick_starts_with_the_unit_that_wants_it(room: &mut Room) {
 async fn an_old_install_section_does_not_outlive_its_file(room: &mut Room) {
     let (app, side) = (name("law-app.service"), name("law-side@2.service"));
     let wanted = service("[Install]\nWantedBy=law-app.service\n");
-    all_done(
-        &room
-            .manager
-            .link(&[(app.clone(), service("")), (side.clone(), wanted)])
-            .await,
-    );
+    all_done(&room.manager.link(&[(app.clone(), service("")), (side.clone(), wanted)]).await);
     room.link(&side, &service("")).await;
     assert_eq!(room.start(&app).await, JobResult::Done);
     assert_eq!(room.status(&side).await.state.active, "inactive");
@@ -243,10 +189,8 @@ async fn an_old_install_section_does_not_outlive_its_file(room: &mut Room) {
 }
 
 async fn an_instance_has_its_own_file(room: &mut Room) {
-    let units = [
-        (name("law@1.service"), service("")),
-        (name("law@2.service"), told("Type=oneshot\n")),
-    ];
+    let units =
+        [(name("law@1.service"), service("")), (name("law@2.service"), told("Type=oneshot\n"))];
     all_done(&room.manager.link(&units).await);
     assert_eq!(room.start(&units[0].0).await, JobResult::Done);
     room.manager.start(&units[1].0).await.unwrap();
@@ -262,10 +206,7 @@ async fn an_instance_has_its_own_file(room: &mut Room) {
 async fn a_template_disturbs_nobody(room: &mut Room) {
     let (unit, template) = (name("law-plain.service"), name("law-tpl@.service"));
     all_done(
-        &room
-            .manager
-            .link(&[(template.clone(), service("")), (unit.clone(), service(""))])
-            .await,
+        &room.manager.link(&[(template.clone(), service("")), (unit.clone(), service(""))]).await,
     );
     let all = room.all().await;
     assert_eq!(words(&all[&unit]), "loaded inactive dead");
@@ -294,10 +235,7 @@ async fn observing_causes_no_signals(room: &mut Room) {
         room.all().await;
         room.status(&unit).await;
     }
-    assert!(
-        room.is_quiet().await,
-        "who looks at every signal would look for ever"
-    );
+    assert!(room.is_quiet().await, "who looks at every signal would look for ever");
     room.unlink(&unit).await;
 }
 
@@ -314,11 +252,7 @@ async fn lost_contact_comes_back(room: &mut Room) {
     room.forget_signals();
     room.world.lose_contact();
     while room.signal().await != Signal::LookAgain {}
-    assert_eq!(
-        room.status(&unit).await.state.active,
-        "active",
-        "units go on"
-    );
+    assert_eq!(room.status(&unit).await.state.active, "active", "units go on");
     assert_eq!(room.stop(&unit).await, JobResult::Done);
     room.unlink(&unit).await;
 }

@@ -76,16 +76,9 @@ async fn the_twin_holds_jobs_until_told() {
     units.hold(&unit);
     room.manager.start(&unit).await.unwrap();
     let status = room.status(&unit).await;
-    assert!(
-        status.job_pending && status.state.active == "inactive",
-        "{status:?}"
-    );
+    assert!(status.job_pending && status.state.active == "inactive", "{status:?}");
     room.manager.stop(&unit).await.unwrap();
-    assert_eq!(
-        room.job_end(&unit).await,
-        JobResult::Canceled,
-        "the stop replaces the start"
-    );
+    assert_eq!(room.job_end(&unit).await, JobResult::Canceled, "the stop replaces the start");
     units.release(&unit);
     assert_eq!(room.job_end(&unit).await, JobResult::Done);
     assert!(!room.status(&unit).await.job_pending);
@@ -100,10 +93,7 @@ async fn the_twin_is_away_until_told() {
     room.forget_signals();
     units.disconnect();
     let error = room.manager.stop(&unit).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "stop a.service: systemd cannot be reached over D-Bus"
-    );
+    assert_eq!(error.to_string(), "stop a.service: systemd cannot be reached over D-Bus");
     assert!(room.manager.observe().await.is_err());
     assert!(room.manager.signals().await.is_err());
     units.reconnect();

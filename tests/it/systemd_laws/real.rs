@@ -48,9 +48,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 
 async fn room() -> Room {
     let _ = std::fs::remove_dir_all("/run/fleet-laws");
-    let manager = SystemdManager::connect(PathBuf::from(FOLDER))
-        .await
-        .unwrap();
+    let manager = SystemdManager::connect(PathBuf::from(FOLDER)).await.unwrap();
     Room::new(Arc::new(manager), Box::new(Machine)).await
 }
 
@@ -75,10 +73,7 @@ async fn systemctl_calls_it_linked(room: &Room) {
     let (plain, installed) = (name("law@en.service"), name("law-install.service"));
     let batch = [
         (plain.clone(), service("")),
-        (
-            installed.clone(),
-            service("[Install]\nWantedBy=multi-user.target\n"),
-        ),
+        (installed.clone(), service("[Install]\nWantedBy=multi-user.target\n")),
     ];
     all_done(&room.manager.link(&batch).await);
     let enabled = |unit: &UnitName| run("systemctl", &["is-enabled", unit.as_str()]);
@@ -107,12 +102,7 @@ async fn an_edit_by_hand_is_seen_when_linked_again(room: &mut Room) {
     room.link(&unit, &old).await;
     room.start(&unit).await;
     std::fs::write(format!("{FOLDER}/{unit}"), new.contents()).unwrap();
-    let needs = || {
-        run(
-            "systemctl",
-            &["show", "-P", "NeedDaemonReload", unit.as_str()],
-        )
-    };
+    let needs = || run("systemctl", &["show", "-P", "NeedDaemonReload", unit.as_str()]);
     assert_eq!(needs(), "yes");
     room.link(&unit, &new).await;
     assert_eq!(needs(), "no");
@@ -131,10 +121,7 @@ async fn a_running_unit_that_lost_its_file_gets_it_back(room: &mut Room) {
     room.world.daemon_reload();
     room.link(&unit, &service("")).await;
     let status = room.status(&unit).await;
-    assert_eq!(
-        (&*status.state.load, &*status.state.active),
-        ("loaded", "active")
-    );
+    assert_eq!((&*status.state.load, &*status.state.active), ("loaded", "active"));
     assert_eq!(room.start(&unit).await, JobResult::Done);
     room.stop(&unit).await;
     room.unlink(&unit).await;
@@ -146,10 +133,7 @@ fn a_service_knows_why_it_ends() {
     let name = "law-service.service";
     let unit = format!("--unit={name}");
     let me = [me.to_str().unwrap(), "--ignored", "systemd_laws_service"];
-    run(
-        "systemd-run",
-        &[&["--collect", "--service-type=notify", &unit], &me[..]].concat(),
-    );
+    run("systemd-run", &[&["--collect", "--service-type=notify", &unit], &me[..]].concat());
     let said = || std::fs::read_to_string(SAID).unwrap();
     run("systemctl", &["restart", name]);
     assert_eq!(said(), "Restart");
@@ -161,9 +145,7 @@ fn a_service_knows_why_it_ends() {
 #[ignore = "the laws run it as a service"]
 async fn systemd_laws_service() {
     let mut terminate = signal(SignalKind::terminate()).unwrap();
-    let manager = SystemdManager::connect(PathBuf::from(FOLDER))
-        .await
-        .unwrap();
+    let manager = SystemdManager::connect(PathBuf::from(FOLDER)).await.unwrap();
     sd_notify::notify(&[sd_notify::NotifyState::Ready]).unwrap();
     terminate.recv().await.unwrap();
     std::fs::write(SAID, format!("{:?}", manager.stop_kind().await.unwrap())).unwrap();
@@ -171,8 +153,7 @@ async fn systemd_laws_service() {
 
 async fn an_unmet_condition_is_done(room: &mut Room) {
     let unit = name("law-condition.service");
-    room.link(&unit, &service("[Unit]\nConditionPathExists=/nowhere\n"))
-        .await;
+    room.link(&unit, &service("[Unit]\nConditionPathExists=/nowhere\n")).await;
     assert_eq!(room.start(&unit).await, JobResult::Done);
     assert_eq!(room.status(&unit).await.state.active, "inactive");
     room.unlink(&unit).await;
@@ -192,9 +173,8 @@ async fn systemd_may_execute_itself_anew(room: &mut Room) {
 
 /// Links, starts, observes, stops and unlinks many, and says how long systemd and we took.
 async fn many_units_at_once(room: &mut Room, count: usize) {
-    let units: Vec<(UnitName, UnitFile)> = (0..count)
-        .map(|i| (name(&format!("law-many-{i}.service")), service("")))
-        .collect();
+    let units: Vec<(UnitName, UnitFile)> =
+        (0..count).map(|i| (name(&format!("law-many-{i}.service")), service(""))).collect();
     let names: Vec<UnitName> = units.iter().map(|(unit, _)| unit.clone()).collect();
     let mut signals = room.manager.signals().await.unwrap();
 
@@ -205,10 +185,7 @@ async fn many_units_at_once(room: &mut Room, count: usize) {
     let starts = names.iter().map(|unit| async {
         manager.start(unit).await.unwrap();
     });
-    stream::iter(starts.collect::<Vec<_>>())
-        .buffer_unordered(32)
-        .collect::<Vec<_>>()
-        .await;
+    stream::iter(starts.collect::<Vec<_>>()).buffer_unordered(32).collect::<Vec<_>>().await;
     let accepted = begin.elapsed();
     let changes = jobs_ended(&mut signals, count).await;
     let started = begin.elapsed();
@@ -220,13 +197,8 @@ async fn many_units_at_once(room: &mut Room, count: usize) {
     assert!(all.values().all(|status| status.state.active == "active"));
 
     let begin = Instant::now();
-    let stops = names
-        .iter()
-        .map(|unit| async { manager.stop(unit).await.unwrap() });
-    stream::iter(stops.collect::<Vec<_>>())
-        .buffer_unordered(32)
-        .collect::<Vec<_>>()
-        .await;
+    let stops = names.iter().map(|unit| async { manager.stop(unit).await.unwrap() });
+    stream::iter(stops.collect::<Vec<_>>()).buffer_unordered(32).collect::<Vec<_>>().await;
     jobs_ended(&mut signals, count).await;
     let stopped = begin.elapsed();
 

@@ -41,27 +41,19 @@ pub fn file(text: &str) -> UnitFile {
 
 /// A service that runs until it is stopped.
 pub fn service(extra: &str) -> UnitFile {
-    file(&format!(
-        "[Service]\nExecStart=/bin/sleep infinity\n{extra}"
-    ))
+    file(&format!("[Service]\nExecStart=/bin/sleep infinity\n{extra}"))
 }
 
 /// A service whose program ends when the world says so.
 pub fn told(extra: &str) -> UnitFile {
     let program = "until read s < /run/fleet-laws/%n; do sleep 0.02; done; exit $$s";
-    file(&format!(
-        "[Service]\nExecStart=/bin/sh -c '{program}'\n{extra}"
-    ))
+    file(&format!("[Service]\nExecStart=/bin/sh -c '{program}'\n{extra}"))
 }
 
 impl Room {
     pub async fn new(manager: Arc<dyn UnitManager>, world: Box<dyn World>) -> Room {
         let signals = manager.signals().await.unwrap();
-        Room {
-            manager,
-            world,
-            signals,
-        }
+        Room { manager, world, signals }
     }
 
     pub async fn link(&self, unit: &UnitName, file: &UnitFile) {
@@ -132,10 +124,7 @@ impl Room {
     }
 
     pub async fn signal(&mut self) -> Signal {
-        tokio::time::timeout(PATIENCE, self.signals.recv())
-            .await
-            .expect("no signal")
-            .unwrap()
+        tokio::time::timeout(PATIENCE, self.signals.recv()).await.expect("no signal").unwrap()
     }
 
     pub fn forget_signals(&mut self) {
@@ -145,9 +134,7 @@ impl Room {
     /// No signal for a while.
     pub async fn is_quiet(&mut self) -> bool {
         let wait = Duration::from_millis(300);
-        tokio::time::timeout(wait, self.signals.recv())
-            .await
-            .is_err()
+        tokio::time::timeout(wait, self.signals.recv()).await.is_err()
     }
 }
 

@@ -38,10 +38,7 @@ impl OpenError {
             redb::Error::Io(source) if source.kind() != std::io::ErrorKind::InvalidData => {
                 OpenError::Io { path, source }
             }
-            source => OpenError::Damaged {
-                path,
-                source: source.into(),
-            },
+            source => OpenError::Damaged { path, source: source.into() },
         }
     }
 }

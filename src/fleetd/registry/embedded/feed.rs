@@ -30,25 +30,17 @@ pub(super) struct Feed {
 impl Feed {
     /// A feed that knows nothing of the time before `oldest`.
     pub(super) fn starting_at(oldest: Revision) -> Feed {
-        Feed {
-            history: VecDeque::new(),
-            oldest,
-            watchers: Vec::new(),
-        }
+        Feed { history: VecDeque::new(), oldest, watchers: Vec::new() }
     }
 
     /// Tells the watchers, and remembers for those who come later.
     pub(super) fn publish(&mut self, changes: Changes) {
         let oldest = self.oldest;
-        self.watchers
-            .retain_mut(|watcher| watcher.offer(&changes, oldest));
+        self.watchers.retain_mut(|watcher| watcher.offer(&changes, oldest));
         self.history.push_back(changes);
         if self.history.len() > HISTORY {
             self.history.pop_front();
-            self.oldest = self
-                .history
-                .front()
-                .map_or(self.oldest, |changes| changes.revision);
+            self.oldest = self.history.front().map_or(self.oldest, |changes| changes.revision);
         }
     }
 
@@ -63,11 +55,7 @@ impl Feed {
             return watch;
         }
         let oldest = self.oldest;
-        if self
-            .history
-            .iter()
-            .all(|changes| watcher.offer(changes, oldest))
-        {
+        if self.history.iter().all(|changes| watcher.offer(changes, oldest)) {
             self.watchers.push(watcher);
         }
         watch
@@ -75,11 +63,7 @@ impl Feed {
 
     /// Drops what happened before `revision`.
     pub(super) fn forget_before(&mut self, revision: Revision) {
-        while self
-            .history
-            .front()
-            .is_some_and(|changes| changes.revision < revision)
-        {
+        while self.history.front().is_some_and(|changes| changes.revision < revision) {
             self.history.pop_front();
         }
         self.oldest = self.oldest.max(revision);
@@ -99,15 +83,7 @@ impl Watcher {
     fn new(prefix: String, from: Revision) -> (Watcher, Watch) {
         let (sender, watch) = mpsc::channel(BACKLOG + 1);
         let last_word = sender.clone().try_reserve_owned().ok();
-        (
-            Watcher {
-                prefix,
-                from,
-                sender,
-                last_word,
-            },
-            watch,
-        )
+        (Watcher { prefix, from, sender, last_word }, watch)
     }
 
     /// Passes on what concerns this watcher. False when it shall be offered nothing more.
@@ -115,19 +91,11 @@ impl Watcher {
         if changes.revision < self.from {
             return true;
         }
-        let events: Vec<Event> = changes
-            .events
-            .iter()
-            .filter(|e| self.wants(e))
-            .cloned()
-            .collect();
+        let events: Vec<Event> = changes.events.iter().filter(|e| self.wants(e)).cloned().collect();
         if events.is_empty() {
             return !self.sender.is_closed();
         }
-        match self.sender.try_send(Ok(Changes {
-            revision: changes.revision,
-            events,
-        })) {
+        match self.sender.try_send(Ok(Changes { revision: changes.revision, events })) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Closed(_)) => false,
             Err(mpsc::error::TrySendError::Full(_)) => {

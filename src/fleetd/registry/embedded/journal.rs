@@ -76,9 +76,7 @@ impl Journal {
     /// Opens or creates the file; blocks.
     pub(super) fn open(path: &Path) -> Result<(Journal, Contents), redb::Error> {
         let file = open_private(path)?;
-        let mut database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_file(file)?;
+        let mut database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
         // redb takes a file that was closed in order at its word, and a bit that flipped on the disk
         // would end up in a unit file. Everything is read once anyway, so check it.
         if !database.check_integrity()? {
@@ -91,13 +89,7 @@ impl Journal {
         writing.commit()?;
 
         let contents = read(&database)?;
-        Ok((
-            Journal {
-                database,
-                reserved: contents.revision,
-            },
-            contents,
-        ))
+        Ok((Journal { database, reserved: contents.revision }, contents))
     }
 
     /// Writes one step; blocks.
@@ -129,13 +121,7 @@ impl Journal {
 fn open_private(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn read(database: &Database) -> Result<Contents, redb::Error> {
@@ -157,20 +143,12 @@ fn read(database: &Database) -> Result<Contents, redb::Error> {
     let mut leases = Vec::new();
     for row in reading.open_table(LEASES)?.iter()? {
         let (id, ttl_millis) = row?;
-        leases.push((
-            LeaseId(id.value()),
-            Duration::from_millis(ttl_millis.value()),
-        ));
+        leases.push((LeaseId(id.value()), Duration::from_millis(ttl_millis.value())));
     }
     let counters = reading.open_table(COUNTERS)?;
     let counter = |name| Ok::<_, redb::Error>(counters.get(name)?.map_or(1, |row| row.value()));
     let next_lease = counter(LEASE)?;
-    Ok(Contents {
-        keys,
-        leases,
-        next_lease,
-        revision: Revision(counter(REVISION)?),
-    })
+    Ok(Contents { keys, leases, next_lease, revision: Revision(counter(REVISION)?) })
 }
 
 fn write_events(writing: &WriteTransaction, events: &[Event]) -> Result<(), redb::Error> {
@@ -179,12 +157,7 @@ fn write_events(writing: &WriteTransaction, events: &[Event]) -> Result<(), redb
         match event {
             Event::Put(entry) => {
                 let lease = entry.lease.map_or(0, |lease| lease.0);
-                let row = (
-                    entry.created.0,
-                    entry.modified.0,
-                    lease,
-                    entry.value.as_slice(),
-                );
+                let row = (entry.created.0, entry.modified.0, lease, entry.value.as_slice());
                 table.insert(entry.key.as_str(), row)?;
             }
             Event::Deleted(key) => {

@@ -34,18 +34,8 @@ impl Leases {
         next: i64,
         now: Instant,
     ) -> Leases {
-        let alive = leases
-            .into_iter()
-            .map(|(id, ttl)| {
-                (
-                    id,
-                    Lease {
-                        ttl,
-                        ends: now + ttl,
-                    },
-                )
-            })
-            .collect();
+        let alive =
+            leases.into_iter().map(|(id, ttl)| (id, Lease { ttl, ends: now + ttl })).collect();
         Leases { alive, next }
     }
 
@@ -58,13 +48,7 @@ impl Leases {
     pub(super) fn grant(&mut self, ttl: Duration, now: Instant) -> LeaseId {
         let id = self.next_id();
         self.next += 1;
-        self.alive.insert(
-            id,
-            Lease {
-                ttl,
-                ends: now + ttl,
-            },
-        );
+        self.alive.insert(id, Lease { ttl, ends: now + ttl });
         id
     }
 
@@ -89,9 +73,6 @@ impl Leases {
 
     /// The lease that lapses first, and when.
     pub(super) fn first_to_end(&self) -> Option<(LeaseId, Instant)> {
-        self.alive
-            .iter()
-            .map(|(id, lease)| (*id, lease.ends))
-            .min_by_key(|(id, ends)| (*ends, *id))
+        self.alive.iter().map(|(id, lease)| (*id, lease.ends)).min_by_key(|(id, ends)| (*ends, *id))
     }
 }

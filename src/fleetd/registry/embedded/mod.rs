@@ -70,10 +70,7 @@ impl EmbeddedStore {
             Ok(Err(source)) => return Err(OpenError::new(path, source)),
             // redb asserts some of what it reads.
             Err(panic) => {
-                return Err(OpenError::Damaged {
-                    path,
-                    source: panic.into(),
-                });
+                return Err(OpenError::Damaged { path, source: panic.into() });
             }
         };
         let store = EmbeddedStore::new(State::resumed(journal, contents, Instant::now()), true);
@@ -83,15 +80,8 @@ impl EmbeddedStore {
 
     fn new(state: State, on_disk: bool) -> EmbeddedStore {
         let state = Mutex::new(Some(state));
-        let shared = Arc::new(Shared {
-            state,
-            on_disk,
-            granted: Notify::new(),
-        });
-        EmbeddedStore {
-            shared,
-            timer: OnceLock::new(),
-        }
+        let shared = Arc::new(Shared { state, on_disk, granted: Notify::new() });
+        EmbeddedStore { shared, timer: OnceLock::new() }
     }
 
     fn start_timer(&self) {
@@ -106,19 +96,13 @@ impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         // First, or it would find the store closed and complain.
         self.timer.take();
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
 impl fmt::Debug for EmbeddedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedStore")
-            .field("on_disk", &self.shared.on_disk)
-            .finish()
+        f.debug_struct("EmbeddedStore").field("on_disk", &self.shared.on_disk).finish()
     }
 }
 
@@ -150,10 +134,7 @@ impl Shared {
         work: impl FnOnce(&mut State, Instant) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let Ok(mut state) = self.state.lock() else {
-            return Err(StoreError::unavailable(
-                operation,
-                "an earlier change broke off half-way",
-            ));
+            return Err(StoreError::unavailable(operation, "an earlier change broke off half-way"));
         };
         let Some(state) = state.as_mut() else {
             return Err(StoreError::unavailable(operation, "the store is closed"));
@@ -176,10 +157,7 @@ async fn end_leases_on_time(shared: Arc<Shared>) {
             },
             Ok(None) => shared.granted.notified().await,
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot end leases"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot end leases");
                 sleep(PATIENCE).await;
             }
         }
@@ -190,24 +168,16 @@ async fn end_leases_on_time(shared: Arc<Shared>) {
 impl Store for EmbeddedStore {
     async fn range(&self, prefix: &str) -> Result<Range, StoreError> {
         let asked = prefix.to_owned();
-        self.shared
-            .run(format!("read {prefix}"), move |state, _| {
-                Ok(state.range(&asked))
-            })
-            .await
+        self.shared.run(format!("read {prefix}"), move |state, _| Ok(state.range(&asked))).await
     }
 
     async fn revision(&self) -> Result<Revision, StoreError> {
-        self.shared
-            .run("read the revision", |state, _| Ok(state.revision()))
-            .await
+        self.shared.run("read the revision", |state, _| Ok(state.revision())).await
     }
 
     async fn commit(&self, txn: Txn) -> Result<Committed, StoreError> {
         let operation = format!("commit {}", txn.subject());
-        self.shared
-            .run(operation, |state, _| state.commit(txn))
-            .await
+        self.shared.run(operation, |state, _| state.commit(txn)).await
     }
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, StoreError> {
@@ -218,32 +188,23 @@ impl Store for EmbeddedStore {
 
     async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
         self.start_timer();
-        let lease = self
-            .shared
-            .run("grant a lease", move |state, now| state.grant(ttl, now))
-            .await;
+        let lease = self.shared.run("grant a lease", move |state, now| state.grant(ttl, now)).await;
         self.shared.granted.notify_one();
         lease
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
         let operation = format!("renew lease {lease}");
-        self.shared
-            .run(operation, move |state, now| state.keep_alive(lease, now))
-            .await
+        self.shared.run(operation, move |state, now| state.keep_alive(lease, now)).await
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
         let operation = format!("revoke lease {lease}");
-        self.shared
-            .run(operation, move |state, _| state.end_lease(lease))
-            .await
+        self.shared.run(operation, move |state, _| state.end_lease(lease)).await
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
         let operation = format!("compact to {revision}");
-        self.shared
-            .run(operation, move |state, _| state.compact(revision))
-            .await
+        self.shared.run(operation, move |state, _| state.compact(revision)).await
     }
 }

@@ -43,11 +43,7 @@ impl State {
     /// away is not known, and who still lives renews in time.
     pub(super) fn resumed(journal: Journal, contents: Contents, now: Instant) -> State {
         let fresh = contents.revision == EMPTY;
-        let oldest = if fresh {
-            EMPTY
-        } else {
-            contents.revision.next()
-        };
+        let oldest = if fresh { EMPTY } else { contents.revision.next() };
         State {
             keys: contents.keys,
             revision: contents.revision,
@@ -63,19 +59,15 @@ impl State {
 
     pub(super) fn range(&self, prefix: &str) -> Range {
         let entries = txn::under(&self.keys, prefix).cloned().collect();
-        Range {
-            revision: self.revision,
-            entries,
-        }
+        Range { revision: self.revision, entries }
     }
 
     pub(super) fn commit(&mut self, txn: Txn) -> Result<Committed, StoreError> {
         let operation = format!("commit {}", txn.subject());
         txn::check(&txn).map_err(|why| StoreError::refused(&operation, why))?;
         let roads = txn::decide(&self.keys, &|lease| self.leases.contains(lease), &txn)?;
-        let mut committed = self.change(&operation, None, |draft| {
-            draft.take(txn, &mut roads.into_iter())
-        })?;
+        let mut committed =
+            self.change(&operation, None, |draft| draft.take(txn, &mut roads.into_iter()))?;
         txn::stamp(&mut committed, self.revision);
         Ok(committed)
     }
@@ -87,10 +79,7 @@ impl State {
     pub(super) fn grant(&mut self, ttl: Duration, now: Instant) -> Result<LeaseId, StoreError> {
         let operation = "grant a lease";
         if ttl > LONGEST {
-            return Err(StoreError::refused(
-                operation,
-                format!("{ttl:?} is too long"),
-            ));
+            return Err(StoreError::refused(operation, format!("{ttl:?} is too long")));
         }
         let granted = LeaseChange::Granted(self.leases.next_id(), ttl);
         self.change(operation, Some(granted), |_| {})?;
@@ -99,11 +88,7 @@ impl State {
 
     pub(super) fn keep_alive(&mut self, lease: LeaseId, now: Instant) -> Result<(), StoreError> {
         // Not written down: after a restart a lease has its full time anyway.
-        if self.leases.renew(lease, now) {
-            Ok(())
-        } else {
-            Err(StoreError::LeaseGone { lease })
-        }
+        if self.leases.renew(lease, now) { Ok(()) } else { Err(StoreError::LeaseGone { lease }) }
     }
 
     /// Ends a lease and removes its keys, all at one revision.
@@ -111,10 +96,7 @@ impl State {
         if !self.leases.contains(lease) {
             return Ok(());
         }
-        let bound = self
-            .keys
-            .values()
-            .filter(|entry| entry.lease == Some(lease));
+        let bound = self.keys.values().filter(|entry| entry.lease == Some(lease));
         let bound: Vec<String> = bound.map(|entry| entry.key.clone()).collect();
         let operation = format!("end lease {lease}");
         self.change(&operation, Some(LeaseChange::Ended(lease)), |draft| {
@@ -156,22 +138,13 @@ impl State {
         let next = self.revision.next();
         let mut draft = Draft::new(&mut self.keys, next);
         let made = make(&mut draft);
-        let revision = if draft.events.is_empty() {
-            self.revision
-        } else {
-            next
-        };
+        let revision = if draft.events.is_empty() { self.revision } else { next };
         if draft.events.is_empty() && lease.is_none() {
             return Ok(made);
         }
         if let Some(journal) = &mut self.journal {
             let lasting = draft.touches_lasting_keys();
-            let entry = Entry {
-                revision,
-                events: &draft.events,
-                lease,
-                lasting,
-            };
+            let entry = Entry { revision, events: &draft.events, lease, lasting };
             if let Err(source) = journal.write(&entry) {
                 draft.take_back();
                 return Err(StoreError::unavailable(operation, source));

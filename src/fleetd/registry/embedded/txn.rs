@@ -32,13 +32,10 @@ fn check_width(txn: &Txn, room: usize) -> Result<(), String> {
     let left = room
         .checked_sub(width)
         .ok_or_else(|| format!("{width} conditions or steps where {room} are allowed"))?;
-    txn.then
-        .iter()
-        .chain(&txn.otherwise)
-        .try_for_each(|op| match op {
-            Op::Nested(nested) => check_width(nested, left),
-            _ => Ok(()),
-        })
+    txn.then.iter().chain(&txn.otherwise).try_for_each(|op| match op {
+        Op::Nested(nested) => check_width(nested, left),
+        _ => Ok(()),
+    })
 }
 
 /// The keys that may be written on the roads through a transaction.
@@ -62,14 +59,8 @@ impl<'t> Writes<'t> {
         let mut road = Writes::default();
         for step in steps {
             let writes = match step {
-                Op::Put { key, .. } => Writes {
-                    puts: [key.as_str()].into(),
-                    ..Writes::default()
-                },
-                Op::Delete(key) => Writes {
-                    deletes: [key.as_str()].into(),
-                    ..Writes::default()
-                },
+                Op::Put { key, .. } => Writes { puts: [key.as_str()].into(), ..Writes::default() },
+                Op::Delete(key) => Writes { deletes: [key.as_str()].into(), ..Writes::default() },
                 Op::Read(_) | Op::Get(_) => continue,
                 Op::Nested(txn) => Writes::of_txn(txn)?,
             };
@@ -100,9 +91,7 @@ pub(super) fn decide(
     let mut roads = vec![succeeded];
     for step in if succeeded { &txn.then } else { &txn.otherwise } {
         match step {
-            Op::Put {
-                lease: Some(lease), ..
-            } if !alive(*lease) => {
+            Op::Put { lease: Some(lease), .. } if !alive(*lease) => {
                 return Err(StoreError::LeaseGone { lease: *lease });
             }
             Op::Nested(nested) => roads.extend(decide(keys, alive, nested)?),
@@ -145,12 +134,7 @@ pub(super) struct Draft<'k> {
 impl<'k> Draft<'k> {
     /// An empty draft of the commit that makes `revision`.
     pub(super) fn new(keys: &'k mut Keys, revision: Revision) -> Draft<'k> {
-        Draft {
-            keys,
-            revision,
-            events: Vec::new(),
-            before: Vec::new(),
-        }
+        Draft { keys, revision, events: Vec::new(), before: Vec::new() }
     }
 
     /// Takes the steps of a transaction on the roads decided.
@@ -170,25 +154,12 @@ impl<'k> Draft<'k> {
             })
             .collect();
         // Known only when all steps are taken: a transaction that writes nothing makes no revision.
-        Committed {
-            succeeded,
-            revision: Revision::default(),
-            results,
-        }
+        Committed { succeeded, revision: Revision::default(), results }
     }
 
     fn put(&mut self, key: String, value: Vec<u8>, lease: Option<LeaseId>) -> OpResult {
-        let created = self
-            .keys
-            .get(&key)
-            .map_or(self.revision, |entry| entry.created);
-        let entry = KeyValue {
-            key: key.clone(),
-            value,
-            created,
-            modified: self.revision,
-            lease,
-        };
+        let created = self.keys.get(&key).map_or(self.revision, |entry| entry.created);
+        let entry = KeyValue { key: key.clone(), value, created, modified: self.revision, lease };
         self.events.push(Event::Put(entry.clone()));
         let before = self.keys.insert(key.clone(), entry);
         self.before.push((key, before));
@@ -235,32 +206,14 @@ mod tests {
     #[test]
     fn a_draft_taken_back_leaves_no_trace() {
         let mut keys = Keys::new();
-        let put = |key: &str| Op::Put {
-            key: key.into(),
-            value: b"new".to_vec(),
-            lease: None,
-        };
-        let first = Txn {
-            then: vec![put("a"), put("b")],
-            ..Txn::default()
-        };
+        let put = |key: &str| Op::Put { key: key.into(), value: b"new".to_vec(), lease: None };
+        let first = Txn { then: vec![put("a"), put("b")], ..Txn::default() };
         Draft::new(&mut keys, Revision(2)).take(first, &mut [true].into_iter());
         let before = keys.clone();
 
-        let steps = vec![
-            put("a"),
-            Op::Delete("b".into()),
-            put("c"),
-            Op::Delete("absent".into()),
-        ];
+        let steps = vec![put("a"), Op::Delete("b".into()), put("c"), Op::Delete("absent".into())];
         let mut draft = Draft::new(&mut keys, Revision(3));
-        draft.take(
-            Txn {
-                then: steps,
-                ..Txn::default()
-            },
-            &mut [true].into_iter(),
-        );
+        draft.take(Txn { then: steps, ..Txn::default() }, &mut [true].into_iter());
         assert_eq!(draft.events.len(), 3);
         draft.take_back();
         assert_eq!(keys, before);

@@ -14,11 +14,7 @@ pub(super) struct Prefix(String);
 
 impl Prefix {
     pub(super) fn new(prefix: &str) -> Prefix {
-        let slash = if prefix.is_empty() || prefix.ends_with('/') {
-            ""
-        } else {
-            "/"
-        };
+        let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
         Prefix(format!("{prefix}{slash}"))
     }
 
@@ -35,15 +31,8 @@ impl Prefix {
 
     pub(super) fn txn(&self, txn: &Txn) -> etcd::Txn {
         let ops = |ops: &[Op]| ops.iter().map(|op| self.op(op)).collect::<Vec<_>>();
-        let when: Vec<_> = txn
-            .when
-            .iter()
-            .map(|compare| self.compare(compare))
-            .collect();
-        etcd::Txn::new()
-            .when(when)
-            .and_then(ops(&txn.then))
-            .or_else(ops(&txn.otherwise))
+        let when: Vec<_> = txn.when.iter().map(|compare| self.compare(compare)).collect();
+        etcd::Txn::new().when(when).and_then(ops(&txn.then)).or_else(ops(&txn.otherwise))
     }
 
     fn op(&self, op: &Op) -> etcd::TxnOp {
@@ -92,18 +81,11 @@ impl Prefix {
             }
         };
         let results = response.op_responses().into_iter().map(result).collect();
-        Committed {
-            succeeded: response.succeeded(),
-            revision,
-            results,
-        }
+        Committed { succeeded: response.succeeded(), revision, results }
     }
 
     pub(super) fn entries(&self, entries: Vec<etcd::KeyValue>) -> Vec<KeyValue> {
-        entries
-            .into_iter()
-            .filter_map(|entry| self.entry(entry))
-            .collect()
+        entries.into_iter().filter_map(|entry| self.entry(entry)).collect()
     }
 
     fn entry(&self, entry: etcd::KeyValue) -> Option<KeyValue> {
@@ -112,13 +94,7 @@ impl Prefix {
         let lease = Some(entry.lease()).filter(|lease| *lease != 0).map(LeaseId);
         let (key, value) = entry.into_key_value();
         let key = self.relative(&key)?;
-        Some(KeyValue {
-            key,
-            value,
-            created,
-            modified,
-            lease,
-        })
+        Some(KeyValue { key, value, created, modified, lease })
     }
 
     /// The events of one answer to a watch, one [`Changes`] for each revision.
@@ -134,10 +110,7 @@ impl Prefix {
             let Some(event) = event else { continue };
             match changes.last_mut() {
                 Some(last) if last.revision == revision => last.events.push(event),
-                _ => changes.push(Changes {
-                    revision,
-                    events: vec![event],
-                }),
+                _ => changes.push(Changes { revision, events: vec![event] }),
             }
         }
         changes

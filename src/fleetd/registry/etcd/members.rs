@@ -42,11 +42,7 @@ impl Members {
         if settings.endpoints.is_empty() {
             return Err(SettingsError::NoEndpoint);
         }
-        let tls = settings
-            .tls
-            .as_ref()
-            .map(|files| files.read())
-            .transpose()?;
+        let tls = settings.tls.as_ref().map(|files| files.read()).transpose()?;
         // So that the members behind a dead one get their turn within one request's time.
         let members = u32::try_from(settings.endpoints.len()).unwrap_or(u32::MAX);
         let connect_timeout = settings.request_timeout / members;
@@ -110,9 +106,7 @@ impl Members {
     /// Goes on with the next member, unless another request has done so already.
     fn leave(&self, member: usize) {
         let next = self.after(member);
-        let _ = self
-            .in_use
-            .compare_exchange(member, next, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.in_use.compare_exchange(member, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

@@ -58,26 +58,18 @@ impl Store for EtcdStore {
         let asked = self.members.ask(|client| async move {
             // The whole cluster's units can come in one answer.
             let mut keys = client.kv_client().max_decoding_message_size(usize::MAX);
-            keys.get(key.as_str(), Some(GetOptions::new().with_prefix()))
-                .await
+            keys.get(key.as_str(), Some(GetOptions::new().with_prefix())).await
         });
-        let mut response = asked
-            .await
-            .map_err(|error| error.of(format!("read {prefix}")))?;
+        let mut response = asked.await.map_err(|error| error.of(format!("read {prefix}")))?;
         let revision = revision_of(response.header());
-        Ok(Range {
-            revision,
-            entries: self.prefix.entries(response.take_kvs()),
-        })
+        Ok(Range { revision, entries: self.prefix.entries(response.take_kvs()) })
     }
 
     async fn revision(&self) -> Result<Revision, StoreError> {
         // Any linearizable read tells it; counting one key is the smallest.
         let key = &self.prefix.full("revision");
         let asked = self.members.ask(|mut client| async move {
-            client
-                .get(key.as_str(), Some(GetOptions::new().with_count_only()))
-                .await
+            client.get(key.as_str(), Some(GetOptions::new().with_count_only())).await
         });
         let response = asked.await.map_err(|error| error.of("read the revision"))?;
         Ok(revision_of(response.header()))
@@ -90,9 +82,7 @@ impl Store for EtcdStore {
             keys.txn(request.clone()).await
         });
         match asked.await {
-            Ok(response) => Ok(self
-                .prefix
-                .committed(&response, revision_of(response.header()))),
+            Ok(response) => Ok(self.prefix.committed(&response, revision_of(response.header()))),
             Err(error) => Err(match first_lease(&txn) {
                 Some(lease) if error.is_lease_gone() => StoreError::LeaseGone { lease },
                 _ => error.of(format!("commit {}", txn.subject())),
@@ -125,9 +115,8 @@ impl Store for EtcdStore {
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
         self.renewals.forget(lease);
-        let asked = self
-            .members
-            .ask(|client| async move { client.lease_client().revoke(lease.0).await });
+        let asked =
+            self.members.ask(|client| async move { client.lease_client().revoke(lease.0).await });
         match asked.await {
             Ok(_) => Ok(()),
             Err(error) if error.is_lease_gone() => Ok(()),
@@ -136,9 +125,8 @@ impl Store for EtcdStore {
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
-        let asked = self
-            .members
-            .ask(|mut client| async move { client.compact(revision.0, None).await });
+        let asked =
+            self.members.ask(|mut client| async move { client.compact(revision.0, None).await });
         match asked.await {
             Ok(_) => Ok(()),
             Err(error) if error.is_compacted() => Ok(()),
@@ -154,12 +142,9 @@ fn revision_of(header: Option<&etcd_client::ResponseHeader>) -> Revision {
 
 /// A lease named in the transaction; etcd does not say which one it missed.
 fn first_lease(txn: &Txn) -> Option<LeaseId> {
-    txn.then
-        .iter()
-        .chain(&txn.otherwise)
-        .find_map(|op| match op {
-            Op::Put { lease, .. } => *lease,
-            Op::Nested(nested) => first_lease(nested),
-            _ => None,
-        })
+    txn.then.iter().chain(&txn.otherwise).find_map(|op| match op {
+        Op::Put { lease, .. } => *lease,
+        Op::Nested(nested) => first_lease(nested),
+        _ => None,
+    })
 }

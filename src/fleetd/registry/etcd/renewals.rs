@@ -61,11 +61,7 @@ impl Renewal {
     /// How many seconds the lease has now; `None` when the stream has ended.
     async fn renew(&mut self) -> Result<Option<i64>, Error> {
         self.asking.keep_alive().await?;
-        Ok(self
-            .answers
-            .message()
-            .await?
-            .map(|answer| answer.ttl().max(0)))
+        Ok(self.answers.message().await?.map(|answer| answer.ttl().max(0)))
     }
 }
 

@@ -60,10 +60,8 @@ impl TlsFiles {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SettingsError> {
-    std::fs::read(path).map_err(|source| SettingsError::UnreadableFile {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path)
+        .map_err(|source| SettingsError::UnreadableFile { path: path.to_owned(), source })
 }
 
 /// What is wrong with the settings, before etcd is even asked.

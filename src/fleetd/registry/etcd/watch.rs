@@ -29,9 +29,7 @@ pub(super) async fn open(
     let operation = format!("watch {watched}");
     let key = prefix.full(watched);
     // To etcd, 0 means "from now on".
-    let options = WatchOptions::new()
-        .with_prefix()
-        .with_start_revision(from.0.max(1));
+    let options = WatchOptions::new().with_prefix().with_start_revision(from.0.max(1));
     let (key, options) = (&key, &options);
     let asked = members.ask(|client| async move {
         let mut watches = client.watch_client().max_decoding_message_size(usize::MAX);
@@ -98,9 +96,7 @@ fn ended(operation: &str, response: &WatchResponse) -> Option<StoreError> {
     if !response.canceled() {
         None
     } else if response.compact_revision() > 0 {
-        Some(StoreError::Compacted {
-            oldest: Revision(response.compact_revision()),
-        })
+        Some(StoreError::Compacted { oldest: Revision(response.compact_revision()) })
     } else {
         Some(StoreError::refused(operation, response.cancel_reason()))
     }

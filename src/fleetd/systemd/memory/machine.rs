@@ -120,20 +120,11 @@ impl Machine {
         unit.phase = match status {
             0 if remains => Phase::Exited,
             0 => Phase::Dead,
-            status => Phase::Failed {
-                status: Some(status),
-            },
+            status => Phase::Failed { status: Some(status) },
         };
         self.changed(name);
         if starting {
-            self.finish(
-                name,
-                if status == 0 {
-                    JobResult::Done
-                } else {
-                    JobResult::Failed
-                },
-            );
+            self.finish(name, if status == 0 { JobResult::Done } else { JobResult::Failed });
         }
         self.collect(name);
     }
@@ -160,11 +151,7 @@ impl Machine {
         let (active, sub) = words(phase, name.unit_type());
         Some(Status {
             linked: Some(file.hash()),
-            state: SystemdState {
-                load: "loaded".into(),
-                active: active.into(),
-                sub: sub.into(),
-            },
+            state: SystemdState { load: "loaded".into(), active: active.into(), sub: sub.into() },
             job_pending: unit.is_some_and(|unit| unit.job.is_some()),
             result: result.map(Into::into),
             exit_status,
@@ -209,11 +196,7 @@ impl Machine {
         }
         let ending = ending(&unit.file);
         let oneshot = unit.file.get("Service", "Type") == Some("oneshot");
-        unit.phase = if oneshot {
-            Phase::Starting
-        } else {
-            Phase::Running
-        };
+        unit.phase = if oneshot { Phase::Starting } else { Phase::Running };
         self.changed(name);
         if !oneshot {
             self.finish(name, JobResult::Done);
@@ -231,17 +214,10 @@ impl Machine {
         let wants = |file: &UnitFile| {
             ["WantedBy", "RequiredBy"].iter().any(|key| {
                 let wanters = file.get_all("Install", key);
-                wanters
-                    .iter()
-                    .flat_map(|list| list.split_whitespace())
-                    .any(|w| w == name.as_str())
+                wanters.iter().flat_map(|list| list.split_whitespace()).any(|w| w == name.as_str())
             })
         };
-        self.files
-            .iter()
-            .filter(|(_, file)| wants(file))
-            .map(|(name, _)| name.clone())
-            .collect()
+        self.files.iter().filter(|(_, file)| wants(file)).map(|(name, _)| name.clone()).collect()
     }
 
     /// The unit's job ends, if it has one.
@@ -257,11 +233,7 @@ impl Machine {
 
     /// A unit that is dead and has no job leaves systemd's memory.
     fn collect(&mut self, name: &UnitName) {
-        if self
-            .units
-            .get(name)
-            .is_some_and(|u| u.phase == Phase::Dead && u.job.is_none())
-        {
+        if self.units.get(name).is_some_and(|u| u.phase == Phase::Dead && u.job.is_none()) {
             self.units.remove(name);
         }
     }
@@ -276,11 +248,7 @@ impl Machine {
 /// How the unit's program ends by itself, if it does. The twin knows two programs; all others run
 /// until they are stopped or made to exit.
 fn ending(file: &UnitFile) -> Option<i32> {
-    match file
-        .get("Service", "ExecStart")?
-        .split_whitespace()
-        .next()?
-    {
+    match file.get("Service", "ExecStart")?.split_whitespace().next()? {
         "/bin/true" => Some(0),
         "/bin/false" => Some(1),
         _ => None,

@@ -138,10 +138,7 @@ impl MemoryUnits {
         };
         self.act(|inner| {
             inner.answer(verb, name, Some(refusal), Some(call))?;
-            inner
-                .machine
-                .queue(name, job)
-                .ok_or_else(|| no_such_unit(verb, name))
+            inner.machine.queue(name, job).ok_or_else(|| no_such_unit(verb, name))
         })
     }
 }
@@ -240,10 +237,7 @@ impl UnitManager for MemoryUnits {
                 inner.machine.unlink(name);
                 Ok(())
             };
-            names
-                .iter()
-                .map(|name| (name.clone(), unlink(name)))
-                .collect()
+            names.iter().map(|name| (name.clone(), unlink(name))).collect()
         })
     }
 
