@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod config;
 mod diff;
+mod docs;
 mod glob;
 mod names;
 mod requirements;

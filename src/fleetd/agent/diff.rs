@@ -95,11 +95,16 @@ pub struct KnownFile {
     /// engine, which is about to write again; it is not read over and over.
     pub read_for: Assignment,
     /// What was read; `None` when there was no such unit.
-    pub hash: Option<UnitHash>,
-    /// The file, until it is linked.
     pub file: Option<UnitFile>,
     /// The units it wants linked before it starts, as far as they are here.
     pub relations: BTreeSet<UnitName>,
+}
+
+impl KnownFile {
+    /// Of what was read.
+    pub fn hash(&self) -> Option<UnitHash> {
+        self.file.as_ref().map(UnitFile::hash)
+    }
 }
 
 /// The next step for each unit, removals first.
@@ -216,7 +221,7 @@ fn ready(wanted: &Assignment, here: Option<&Here>) -> bool {
 /// The step, if the file it needs is known; else reading it.
 fn with_file(wanted: &Assignment, here: &Here, step: (Action, Reason)) -> Option<(Action, Reason)> {
     match &here.file {
-        Some(known) if known.hash == Some(wanted.hash) => Some(step),
+        Some(known) if known.hash() == Some(wanted.hash) => Some(step),
         Some(known) if known.read_for == *wanted => None,
         _ => Some((Action::Fetch, step.1)),
     }

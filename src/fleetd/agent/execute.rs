@@ -1,6 +1,7 @@
 //! Carries tasks out: one `match` over actions, in batches where the other side takes batches. A
 //! unit whose step fails is left alone for a while; its neighbours go on.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use futures_util::{StreamExt, stream};
@@ -9,9 +10,9 @@ use super::diff::{Ask, Hold, KnownFile, Launched};
 use super::task::{Action, Task};
 use super::{Agent, AgentError, HOLD_BACK, Wake};
 use crate::fleetd::chain::chain;
-use crate::fleetd::registry::{Revision, UnitRecord, Won};
+use crate::fleetd::registry::{Assignment, Revision, UnitRecord, Won};
 use crate::fleetd::systemd::{JobId, JobResult, SystemdError};
-use crate::model::relations;
+use crate::model::{TargetState, relations};
 use crate::unitfile::{UnitFile, UnitName};
 
 /// Start and stop calls under way at once. systemd handles them one by one; a few in flight keep
@@ -95,18 +96,19 @@ impl Agent {
     }
 
     pub(super) async fn win(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
-        let Some(lease) = self.membership.lease() else {
-            return Ok(());
-        };
+        let Some(lease) = self.membership.lease() else { return Ok(()) };
+        let scheduled = self.scheduled(&names);
         for won in self.registry.win(&self.settings.machine, lease, &names).await? {
             let Won { name, holder, unit, revision } = won;
             let ours = holder.as_ref() == Some(&self.settings.machine);
             let here = self.observed.entry(name.clone()).or_default();
             here.hold = if ours { Hold::Ours } else { Hold::Theirs(holder) };
-            if !ours {
-                self.await_release(name.clone(), revision);
+            if let Some(read_for) = scheduled.get(&name) {
+                here.file = Some(known(&name, read_for, unit));
             }
-            self.know(name, unit);
+            if !ours {
+                self.await_release(name, revision);
+            }
         }
         Ok(())
     }
@@ -124,26 +126,22 @@ impl Agent {
     }
 
     async fn fetch(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
+        let scheduled = self.scheduled(&names);
         for (name, unit) in self.registry.units(&names).await? {
-            self.observed.entry(name.clone()).or_default();
-            self.know(name, unit);
+            let here = self.observed.entry(name.clone()).or_default();
+            if let Some(read_for) = scheduled.get(&name) {
+                here.file = Some(known(&name, read_for, unit));
+            }
         }
         Ok(())
     }
 
-    /// Takes note of a unit's file, as read for what is scheduled now.
-    fn know(&mut self, name: UnitName, unit: Option<UnitRecord>) {
-        let read_for = self.schedule.read().units.get(&name).cloned();
-        let (Some(read_for), Some(here)) = (read_for, self.observed.get_mut(&name)) else {
-            return;
-        };
-        let file = unit.and_then(|unit| UnitFile::parse(&unit.contents).ok());
-        here.file = Some(KnownFile {
-            read_for,
-            hash: file.as_ref().map(UnitFile::hash),
-            relations: file.as_ref().map(|file| relations(&name, file)).unwrap_or_default(),
-            file,
-        });
+    /// What is scheduled now, before a file is read for it: what is scheduled later may want a
+    /// later file.
+    fn scheduled(&self, names: &[UnitName]) -> BTreeMap<UnitName, Assignment> {
+        let schedule = self.schedule.read();
+        let scheduled = |name: &UnitName| Some((name.clone(), schedule.units.get(name)?.clone()));
+        names.iter().filter_map(scheduled).collect()
     }
 
     async fn link(&mut self, names: Vec<UnitName>) {
@@ -203,6 +201,7 @@ impl Agent {
     /// A start that systemd will not do is a start that failed; it is not asked again and again.
     fn launch_refused(&mut self, name: &UnitName, why: &SystemdError) {
         let wanted = self.schedule.read().units.get(name).cloned();
+        let wanted = wanted.filter(|wanted| wanted.desired == TargetState::Launched);
         if let (Some(wanted), Some(here)) = (wanted, self.observed.get_mut(name)) {
             here.launched = Some(Launched {
                 launch: wanted.launch,
@@ -225,5 +224,15 @@ impl Agent {
             tokio::time::sleep(HOLD_BACK).await;
             Wake::Retry(names)
         });
+    }
+}
+
+/// A unit's file, as it was read for what was scheduled then.
+fn known(name: &UnitName, read_for: &Assignment, unit: Option<UnitRecord>) -> KnownFile {
+    let file = unit.and_then(|unit| UnitFile::parse(&unit.contents).ok());
+    KnownFile {
+        read_for: read_for.clone(),
+        relations: file.as_ref().map(|file| relations(name, file)).unwrap_or_default(),
+        file,
     }
 }

@@ -184,18 +184,24 @@ impl Agent {
     }
 
     async fn join(&mut self) -> Result<(), AgentError> {
-        let Membership::Settling(session, _) = &self.membership else {
-            return Ok(());
-        };
-        let (machine, record) = (&self.settings.machine, &self.settings.record);
-        let joined = self.registry.join(machine, record, session.lease).await?;
         let membership = std::mem::replace(&mut self.membership, Membership::Out);
-        if let (Some(life), Membership::Settling(session, _)) = (joined, membership) {
-            tracing::info!(%machine, %life, "joined the cluster");
-            self.membership = Membership::In(session, life);
-            self.standing.send_replace(Standing::Member);
+        let Membership::Settling(session, globals) = membership else { return Ok(()) };
+        let (machine, record) = (&self.settings.machine, &self.settings.record);
+        match self.registry.join(machine, record, session.lease).await {
+            Ok(Some(life)) => {
+                tracing::info!(%machine, %life, "joined the cluster");
+                self.membership = Membership::In(session, life);
+                self.standing.send_replace(Standing::Member);
+                Ok(())
+            }
+            // It may be our own doing, if the answer to an earlier attempt was lost: arriving anew
+            // tells. If not, the lease lapses by itself.
+            Ok(None) => Err(AgentError::Taken(machine.clone())),
+            Err(error) => {
+                self.membership = Membership::Settling(session, globals);
+                Err(error.into())
+            }
         }
-        Ok(())
     }
 
     fn session(&self, lease: LeaseId) -> Session {

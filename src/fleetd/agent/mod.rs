@@ -46,6 +46,10 @@ const HOLD_BACK: Duration = Duration::from_secs(10);
 /// (`DefaultTimeoutStopSec`, 90 s), so that its verdict comes first.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(95);
 
+/// How many rounds of looking and acting one pass may take. A unit needs four to be won, read,
+/// linked and started, and as many to be replaced; what needs far more goes round in circles.
+const ROUNDS_MAX: usize = 64;
+
 /// What the agent must be told.
 #[derive(Debug, Clone)]
 pub struct AgentSettings {
@@ -77,6 +81,12 @@ pub enum AgentError {
     /// systemd failed as a whole, not for one unit.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
+    /// Another one took this machine's key at the same time, or something unreadable is there.
+    #[error("cannot join the cluster: the key of machine {0} is taken")]
+    Taken(MachineId),
+    /// What was done changed nothing, again and again.
+    #[error("the last {ROUNDS_MAX} rounds of steps did not bring this machine to rest")]
+    Restless,
     /// The agent's own records could not be read or written.
     #[error("{operation} {path}")]
     Records {
@@ -191,19 +201,20 @@ impl Agent {
 
     /// Looks, decides and acts until there is nothing more to do now.
     async fn pass(&mut self) -> Result<(), AgentError> {
-        loop {
+        for _ in 0..ROUNDS_MAX {
             while let Ok(signal) = self.signals.try_recv() {
                 self.heed(signal);
             }
             self.refresh().await?;
-            while self.attend().await? {}
+            let moved = self.attend().await?;
             let tasks = diff(&self.desired(), &self.observed);
             self.report();
-            if tasks.is_empty() {
+            if tasks.is_empty() && !moved {
                 return Ok(());
             }
             self.execute(tasks).await?;
         }
+        Err(AgentError::Restless)
     }
 
     /// What the schedule wants here, as far as it was planned for this life of the machine.

@@ -13,7 +13,7 @@ use super::diff::Here;
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{LeaseId, Registry, StateRecord, StoreError};
-use crate::model::MachineId;
+use crate::model::{MachineId, SystemdState};
 use crate::unitfile::UnitName;
 
 /// Compares what is with what was reported, and reports the difference.
@@ -134,19 +134,32 @@ impl Agent {
     }
 }
 
-/// What the store shall say of a unit: nothing, unless its file is linked.
+/// What the store shall say of a unit: what systemd says, or that systemd refused it.
 fn record(here: &Here) -> Option<StateRecord> {
-    let status = here.status.as_ref()?;
     let launched = here.launched.as_ref();
+    let refused = launched.filter(|launched| launched.message.is_some());
+    let (hash, state, result, exit_status) = match (&here.status, refused, &here.file) {
+        (Some(status), ..) => {
+            (status.linked?, status.state.clone(), status.result.clone(), status.exit_status)
+        }
+        (None, Some(_), Some(known)) => (known.hash()?, refused_state(), None, None),
+        _ => return None,
+    };
     Some(StateRecord {
-        hash: status.linked?,
-        load: status.state.load.clone(),
-        active: status.state.active.clone(),
-        sub: status.state.sub.clone(),
+        hash,
+        load: state.load,
+        active: state.active,
+        sub: state.sub,
         launch: launched.map(|launched| launched.launch),
         job: launched.and_then(|launched| launched.result).map(|result| result.to_string()),
-        result: status.result.clone(),
-        exit_status: status.exit_status,
+        result,
+        exit_status,
         message: launched.and_then(|launched| launched.message.clone()),
     })
+}
+
+/// systemd's words for a unit whose file it does not take.
+fn refused_state() -> SystemdState {
+    let [load, active, sub] = ["error", "failed", "failed"].map(str::to_owned);
+    SystemdState { load, active, sub }
 }

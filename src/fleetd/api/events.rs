@@ -26,8 +26,14 @@ pub async fn stream(
     let resume = resume_point(&headers)?;
     let mirror = api.now().await?;
     let now = mirror.reached().borrow().unwrap_or_default();
-    let seen = resume.filter(|seen| *seen <= now).unwrap_or(now);
-    let first = Event::Ready(Ready { revision: seen.0 });
+    // An id from the future is of another store, or of this one before it was wiped.
+    let (seen, first) = match resume {
+        Some(seen) if seen > now => (now, Event::Reset(Ready { revision: now.0 })),
+        seen => {
+            let seen = seen.unwrap_or(now);
+            (seen, Event::Ready(Ready { revision: seen.0 }))
+        }
+    };
     let follower = Follower { mirror, seen };
     let changes = stream::unfold(follower, |mut follower| async {
         let events = follower.next().await?;

@@ -99,10 +99,11 @@ impl Cluster {
         self.log.since(revision)
     }
 
-    fn put(&mut self, key: Key, entry: &KeyValue) {
-        if let Err(problem) = self.try_put(&key, entry) {
+    /// A value that does not read is skipped: what was known before still stands, since it is what
+    /// the cluster's machines act on too.
+    fn put(&mut self, key: &Key, entry: &KeyValue) {
+        if let Err(problem) = self.try_put(key, entry) {
             tracing::error!(key = entry.key, error = %chain(&*problem), "skipping an unreadable value");
-            self.remove(key);
         }
     }
 
@@ -175,7 +176,7 @@ impl View for Cluster {
         *self = Cluster { log, ..Cluster::default() };
         for entry in &range.entries {
             if let Some(key) = Key::parse(&entry.key) {
-                self.put(key, entry);
+                self.put(&key, entry);
             }
         }
     }
@@ -188,7 +189,7 @@ impl View for Cluster {
         let Some(key) = key else { return };
         self.log.push(revision, key.clone());
         match event {
-            Event::Put(entry) => self.put(key, &entry),
+            Event::Put(entry) => self.put(&key, &entry),
             Event::Deleted(_) => self.remove(key),
         }
     }

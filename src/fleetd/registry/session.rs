@@ -159,13 +159,16 @@ impl Registry {
         Ok(all)
     }
 
-    /// Lets go of units, where this machine still holds them.
+    /// Lets go of units, where this machine still holds them, and with them of what it reported.
     pub async fn release(&self, machine: &MachineId, names: &[UnitName]) -> Result<(), StoreError> {
         let value = encode(&HolderRecord { machine: machine.clone() });
         let release = |name: &UnitName| {
             let key = Key::Holder(name.clone()).to_string();
             let when = vec![Compare::Value(key.clone(), value.clone())];
-            Op::Nested(Txn { when, then: vec![Op::Delete(key)], otherwise: Vec::new() })
+            // A fleetd that was killed after it unlinked the unit left its state behind.
+            let state = Key::State(name.clone(), machine.clone()).to_string();
+            let then = vec![Op::Delete(key), Op::Delete(state)];
+            Op::Nested(Txn { when, then, otherwise: Vec::new() })
         };
         for batch in names.chunks(BATCH) {
             self.always(batch.iter().map(release).collect()).await?;
