@@ -9,7 +9,7 @@ BIN     ?= target/release
 SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/guestbook-images scripts/docker-run.sh \
                 scripts/lib/*.sh scripts/machine/entrypoint .ci/run vagrant/provision.sh
 
-.PHONY: help setup build demo demo-down test test-live check install
+.PHONY: help setup build demo demo-down test test-live test-demo check install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,16 +28,20 @@ demo-down: ## remove what `make demo` made
 
 test: setup ## every test, on real systemd, etcd and Docker too
 	cargo test --locked
-	$(MAKE) --no-print-directory test-live
+	$(MAKE) --no-print-directory test-live test-demo
 
 test-live: setup build ## only those that need machines; they are made and removed
 	FLEET_CLUSTER=fleet-test scripts/cluster with --agent-ttl 3s -- \
 	    cargo test --locked --test live -- --ignored --test-threads=1
 
+test-demo: setup build ## that `make demo` still works
+	FLEET_CLUSTER=fleet-demo scripts/demo; status=$$?; FLEET_CLUSTER=fleet-demo scripts/cluster down; exit $$status
+
 check: ## what CI holds against a change besides the tests
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --document-private-items
+	CARGO_TARGET_DIR=target cargo check --manifest-path fuzz/Cargo.toml
 	shellcheck -x $(SHELL_SCRIPTS)
 
 install: ## programs, units and sample configuration, below DESTDIR
