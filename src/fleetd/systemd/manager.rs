@@ -100,11 +100,7 @@ impl SystemdManager {
         let to_error = |error| failed(operation(), error);
         let manager = self.bus.manager().await.map_err(to_error)?;
         if !self.gate.pass(&manager).await.map_err(to_error)? {
-            return Err(SystemdError::Refused {
-                operation: operation(),
-                name: "org.freedesktop.DBus.Error.LimitsExceeded".into(),
-                message: format!("{JOBS_MAX} jobs are under way, and none of them ends"),
-            });
+            return Err(SystemdError::Busy { operation: operation(), jobs: JOBS_MAX });
         }
         let queued = match job {
             Job::Start => self.start_raw(&manager, name).await,

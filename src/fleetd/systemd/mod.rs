@@ -152,6 +152,15 @@ pub enum SystemdError {
         /// systemd's words.
         message: String,
     },
+    /// So many jobs are under way that one more has to wait, and none of them ended for long.
+    /// Nothing was asked of systemd: try again later.
+    #[error("{operation}: systemd has {jobs} jobs under way, and none of them ends")]
+    Busy {
+        /// What was asked, with the unit.
+        operation: String,
+        /// How many jobs.
+        jobs: u32,
+    },
     /// The unit folder could not be read or written.
     #[error("{operation} {path}")]
     Folder {
