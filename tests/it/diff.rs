@@ -214,6 +214,12 @@ fn each_situation_has_its_one_step() {
             "stop u.service: not scheduled here",
         ),
         ("unlinked", None, held(), "release u.service: not scheduled here"),
+        (
+            "released or not",
+            None,
+            Here { hold: Hold::Unsure, ..nothing() },
+            "release u.service: not scheduled here",
+        ),
         ("gone", None, nothing(), ""),
         // Whatever the schedule says.
         (
@@ -227,6 +233,24 @@ fn each_situation_has_its_one_step() {
             Some(launched()),
             theirs(here(1, "inactive")),
             "unlink u.service: other holds it",
+        ),
+        (
+            "linked, and won or not",
+            Some(launched()),
+            Here { hold: Hold::Unsure, ..here(1, "active") },
+            "win u.service: scheduled here",
+        ),
+        (
+            "held by an earlier session of this machine",
+            Some(launched()),
+            Here { hold: Hold::Theirs(None), ..carried_out(here(1, "active"), 10) },
+            "",
+        ),
+        (
+            "written, but systemd did not link it",
+            Some(launched()),
+            Here { broken: true, ..here(1, "inactive") },
+            "link u.service: its file differs from the scheduled one",
         ),
         ("left alone", None, Here { held_back: true, ..here(1, "active") }, ""),
     ];

@@ -53,10 +53,19 @@ pub enum Hold {
     /// Nobody that we know of.
     #[default]
     Free,
+    /// This session, or not: it was asked for or let go of, and the answer is not there.
+    Unsure,
     /// This session.
     Ours,
     /// Another machine, or an earlier session of this one.
     Theirs(Option<MachineId>),
+}
+
+impl Hold {
+    /// Whether the unit may have to be won.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Hold::Free | Hold::Unsure)
+    }
 }
 
 /// A start that was carried out.
@@ -134,7 +143,8 @@ fn step(
     if desired.leaving {
         return leave(here, Reason::Leaving);
     }
-    if let (Some(_), Hold::Theirs(machine)) = (&here.status, &here.hold) {
+    // A holder of an earlier session of this machine is nobody to make way for: it lapses.
+    if let (Some(_), Hold::Theirs(Some(machine))) = (&here.status, &here.hold) {
         return leave(here, Reason::HeldElsewhere(machine.clone()));
     }
     if !desired.complete {
@@ -151,7 +161,7 @@ fn leave(here: &Here, reason: Reason) -> Option<(Action, Reason)> {
     match &here.status {
         Some(status) if !settled(status) => stop(here, reason),
         Some(_) => Some((Action::Unlink, reason)),
-        None if here.hold == Hold::Ours => Some((Action::Release, reason)),
+        None if matches!(here.hold, Hold::Ours | Hold::Unsure) => Some((Action::Release, reason)),
         None => None,
     }
 }
@@ -164,12 +174,14 @@ fn arrive(
     here: &Here,
 ) -> Option<(Action, Reason)> {
     match here.hold {
-        Hold::Free if !wanted.global => return Some((Action::Win, Reason::Scheduled)),
+        Hold::Free | Hold::Unsure if !wanted.global => {
+            return Some((Action::Win, Reason::Scheduled));
+        }
         Hold::Theirs(_) if !wanted.global => return None,
         _ => {}
     }
     match &here.status {
-        Some(status) if status.linked == Some(wanted.hash) => {
+        Some(status) if status.linked == Some(wanted.hash) && !here.broken => {
             run(desired, observed, wanted, here, status)
         }
         Some(status) if !settled(status) => stop(here, Reason::FileDiffers),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
 
@@ -20,26 +21,33 @@ use crate::unitfile::{UnitFile, UnitName};
 const CALLS_AT_ONCE: usize = 16;
 
 impl Agent {
-    /// Carries out tasks that `diff` sorted: all of one action, then all of the next.
-    pub(super) async fn execute(&mut self, tasks: Vec<Task>) -> Result<(), AgentError> {
-        for task in &tasks {
+    /// Carries out tasks that `diff` sorted: all of one action, then all of the next. What the
+    /// store refuses for some does not keep the others from theirs.
+    pub(super) async fn execute(&mut self, tasks: &[Task]) -> Result<(), AgentError> {
+        for task in tasks {
             tracing::info!("{task}");
         }
         let same = |a: &Task, b: &Task| {
             std::mem::discriminant(&a.action) == std::mem::discriminant(&b.action)
         };
+        let mut outcome = Ok(());
         for group in tasks.chunk_by(same) {
-            let names: Vec<UnitName> = group.iter().map(|task| task.unit.clone()).collect();
-            match group[0].action {
-                Action::Stop => self.stop(names).await,
-                Action::Unlink => self.unlink(names).await,
-                Action::Release => self.release(names).await?,
-                Action::Forget => self.forget(names),
-                Action::Win => self.win(names).await?,
-                Action::Fetch => self.fetch(names).await?,
-                Action::Link => self.link(names).await,
-                Action::Start(_) | Action::Restart(_) => self.launch(group).await,
-            }
+            outcome = outcome.and(self.carry_out(group).await);
+        }
+        outcome
+    }
+
+    async fn carry_out(&mut self, group: &[Task]) -> Result<(), AgentError> {
+        let names: Vec<UnitName> = group.iter().map(|task| task.unit.clone()).collect();
+        match group[0].action {
+            Action::Stop => self.stop(names).await,
+            Action::Unlink => self.unlink(names).await,
+            Action::Release => self.release(names).await?,
+            Action::Forget => self.forget(names),
+            Action::Win => self.win(names).await?,
+            Action::Fetch => self.fetch(names).await?,
+            Action::Link => self.link(names).await,
+            Action::Start(_) | Action::Restart(_) => self.launch(group).await,
         }
         Ok(())
     }
@@ -76,17 +84,19 @@ impl Agent {
     }
 
     async fn release(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
+        self.hold_all(&names, &Hold::Unsure);
         self.registry.release(&self.settings.machine, &names).await?;
-        for name in names {
-            if let Some(here) = self.observed.get_mut(&name) {
-                here.hold = Hold::Free;
-            }
-        }
-        self.forget_the_gone();
+        self.hold_all(&names, &Hold::Free);
         Ok(())
     }
 
-    fn forget(&mut self, names: Vec<UnitName>) {
+    fn hold_all(&mut self, names: &[UnitName], hold: &Hold) {
+        for name in names {
+            self.observed.entry(name.clone()).or_default().hold = hold.clone();
+        }
+    }
+
+    pub(super) fn forget(&mut self, names: Vec<UnitName>) {
         for name in names {
             if let Some(here) = self.observed.get_mut(&name) {
                 here.launched = None;
@@ -98,6 +108,7 @@ impl Agent {
     pub(super) async fn win(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
         let Some(lease) = self.membership.lease() else { return Ok(()) };
         let scheduled = self.scheduled(&names);
+        self.hold_all(&names, &Hold::Unsure);
         for won in self.registry.win(&self.settings.machine, lease, &names).await? {
             let Won { name, holder, unit, revision } = won;
             let ours = holder.as_ref() == Some(&self.settings.machine);
@@ -149,42 +160,65 @@ impl Agent {
         let files: Vec<_> =
             names.into_iter().filter_map(|name| Some((name.clone(), file(&name)?))).collect();
         for (name, linked) in self.units.link(&files).await {
-            if let Some(here) = self.observed.get_mut(&name) {
-                here.broken = linked.is_err();
-            }
             match linked {
-                Ok(()) => self.dirty.mark(name),
+                Ok(()) => self.linked(name),
                 Err(error) => {
-                    self.launch_refused(&name, &error);
+                    self.link_failed(&name, &error);
                     self.hold_back(&name, "link", &error);
                 }
             }
         }
     }
 
+    fn linked(&mut self, name: UnitName) {
+        if let Some(here) = self.observed.get_mut(&name) {
+            // A start that was refused because the unit could not be linked is due now.
+            if std::mem::take(&mut here.broken)
+                && here.launched.take_if(|launched| launched.message.is_some()).is_some()
+            {
+                self.note_launch(&name);
+            }
+        }
+        self.dirty.mark(name);
+    }
+
+    fn link_failed(&mut self, name: &UnitName, error: &SystemdError) {
+        let Some(here) = self.observed.get_mut(name) else { return };
+        here.broken = true;
+        let wanted = here.file.as_ref().map(|file| &file.read_for);
+        let wanted = wanted.filter(|wanted| wanted.desired == TargetState::Launched);
+        if let (Some(wanted), SystemdError::Refused { .. }) = (wanted, error) {
+            let launch = wanted.launch;
+            self.launch_refused(name, launch, error);
+        }
+    }
+
     async fn launch(&mut self, tasks: &[Task]) {
-        let units = &self.units;
-        let calls = tasks.iter().map(|task| async move {
+        let (units, full) = (&self.units, &AtomicBool::new(false));
+        let call = |task: Task| async move {
+            // Where systemd takes no more for one, it takes no more for the next.
+            if full.load(Ordering::Relaxed) {
+                return (task, None);
+            }
             let called = match task.action {
                 Action::Restart(_) => units.restart(&task.unit).await,
                 _ => units.start(&task.unit).await,
             };
-            (task, called)
-        });
-        // Collected first: the compiler cannot see that the stream over the iterator is `Send`.
-        let calls: Vec<_> = calls.collect();
+            full.fetch_or(matches!(called, Err(SystemdError::Busy { .. })), Ordering::Relaxed);
+            (task, Some(called))
+        };
+        let calls: Vec<_> = tasks.iter().cloned().map(call).collect();
         let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         for (task, called) in done {
-            let (Action::Start(launch) | Action::Restart(launch)) = task.action else {
-                continue;
-            };
+            let (Action::Start(launch) | Action::Restart(launch)) = task.action else { continue };
             match called {
-                Ok(job) => self.launched(&task.unit, launch, job),
-                Err(error @ SystemdError::Refused { .. }) => {
+                Some(Ok(job)) => self.launched(&task.unit, launch, job),
+                Some(Err(error @ SystemdError::Refused { .. })) => {
                     tracing::error!(unit = %task.unit, error = %chain(&error), "start");
-                    self.launch_refused(&task.unit, &error);
+                    self.launch_refused(&task.unit, launch, &error);
                 }
-                Err(error) => self.hold_back(&task.unit, "start", &error),
+                Some(Err(error)) => self.hold_back(&task.unit, "start", &error),
+                None => self.leave_alone(&task.unit),
             }
         }
     }
@@ -199,12 +233,10 @@ impl Agent {
     }
 
     /// A start that systemd will not do is a start that failed; it is not asked again and again.
-    fn launch_refused(&mut self, name: &UnitName, why: &SystemdError) {
-        let wanted = self.schedule.read().units.get(name).cloned();
-        let wanted = wanted.filter(|wanted| wanted.desired == TargetState::Launched);
-        if let (Some(wanted), Some(here)) = (wanted, self.observed.get_mut(name)) {
+    fn launch_refused(&mut self, name: &UnitName, launch: u64, why: &SystemdError) {
+        if let Some(here) = self.observed.get_mut(name) {
             here.launched = Some(Launched {
-                launch: wanted.launch,
+                launch,
                 job: None,
                 result: Some(JobResult::Failed),
                 message: Some(chain(why).to_string()),
@@ -213,16 +245,20 @@ impl Agent {
         }
     }
 
-    /// Leaves a unit alone for a while.
+    /// Says why a step failed, and leaves the unit alone for a while.
     fn hold_back(&mut self, name: &UnitName, step: &str, error: &dyn Error) {
         tracing::error!(unit = %name, error = %chain(error), "cannot {step}; trying again in {HOLD_BACK:?}");
+        self.leave_alone(name);
+    }
+
+    fn leave_alone(&mut self, name: &UnitName) {
         if let Some(here) = self.observed.get_mut(name) {
             here.held_back = true;
         }
-        let names = vec![name.clone()];
+        let name = name.clone();
         self.waits.spawn(async move {
             tokio::time::sleep(HOLD_BACK).await;
-            Wake::Retry(names)
+            Wake::Retry(name)
         });
     }
 }

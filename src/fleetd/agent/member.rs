@@ -5,18 +5,13 @@
 //! contains a unit that another one holds.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::diff::Hold;
 use super::heart::Heart;
+use super::token::Token;
 use super::{Agent, AgentError, Wake};
 use crate::fleetd::chain::chain;
-use crate::fleetd::durable;
 use crate::fleetd::registry::{LeaseId, Present, Revision, StoreError};
 use crate::model::Requirements;
 use crate::unitfile::UnitName;
@@ -57,11 +52,15 @@ pub struct Session {
     heart: Heart,
 }
 
-/// What `/run/fleet/session` holds: proof to a later fleetd on the same boot that the session it
-/// finds in the store is its own.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Token {
-    session: Uuid,
+/// What became of another bearer of this machine's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// It is gone.
+    Gone,
+    /// It outlived its lease, so it is alive.
+    Alive,
+    /// The store was away before it was known.
+    Unknown,
 }
 
 /// What a settling machine has that it does not hold.
@@ -122,7 +121,7 @@ impl Agent {
     fn contested(&self, globals: &BTreeSet<UnitName>) -> Contested {
         let here = self.observed.iter().filter(|(_, here)| here.status.is_some());
         let exclusive: Vec<_> = here.filter(|(name, _)| !globals.contains(*name)).collect();
-        let free = exclusive.iter().filter(|(_, here)| here.hold == Hold::Free);
+        let free = exclusive.iter().filter(|(_, here)| here.hold.is_open());
         let free: Vec<UnitName> = free.map(|(name, _)| (*name).clone()).collect();
         if !free.is_empty() {
             Contested::Free(free)
@@ -135,11 +134,20 @@ impl Agent {
 
     /// Takes the session up again, or begins a new one.
     async fn arrive(&mut self) -> Result<(), AgentError> {
-        let token = self.token()?;
-        self.settings.record.session = token;
+        self.standing.send_if_modified(|standing| {
+            let was_member = *standing == Standing::Member;
+            if was_member {
+                *standing = Standing::Joining;
+            }
+            was_member
+        });
+        let token = Token::read_or_make(&self.settings.run_folder)?;
+        self.settings.record.session = token.session;
         match self.registry.present(&self.settings.machine).await? {
-            None => self.begin().await,
-            Some(present) if present.record.session == token => self.resume(present).await,
+            None => self.begin(token).await,
+            Some(present) if present.record.session == token.session => {
+                self.resume(token, present).await
+            }
             Some(present) => {
                 self.wait_behind(&present);
                 Ok(())
@@ -147,39 +155,64 @@ impl Agent {
         }
     }
 
-    async fn begin(&mut self) -> Result<(), AgentError> {
+    /// Under the lease of an earlier fleetd that did not get to join, if it lives; else a new one.
+    async fn begin(&mut self, token: Token) -> Result<(), AgentError> {
         let files = self.units.files().await?;
         let global = |name: &UnitName, file| Requirements::of(name, file).is_ok_and(|r| r.global);
         let globals = files.iter().filter(|(name, file)| global(name, file));
         let globals = globals.map(|(name, _)| name.clone()).collect();
-        let lease = self.registry.grant(self.settings.ttl).await?;
         for here in self.observed.values_mut() {
             here.hold = Hold::Free;
         }
-        self.membership = Membership::Settling(self.session(lease), globals);
+        let session = match token.lease() {
+            Some((lease, ttl)) if self.renewed(lease).await? => {
+                self.hold_what_hangs_on(lease).await?;
+                self.session(lease, ttl)
+            }
+            _ => {
+                let lease = self.registry.grant(self.settings.ttl).await?;
+                token.keep(&self.settings.run_folder, lease, self.settings.ttl)?;
+                self.session(lease, self.settings.ttl)
+            }
+        };
+        self.membership = Membership::Settling(session, globals);
         Ok(())
     }
 
-    async fn resume(&mut self, present: Present) -> Result<(), AgentError> {
-        let Some(lease) = present.lease else {
-            return self.begin().await;
-        };
-        match self.registry.keep_alive(lease).await {
-            Ok(()) => {}
+    async fn resume(&mut self, token: Token, present: Present) -> Result<(), AgentError> {
+        let ttl = token.lease().filter(|(lease, _)| present.lease == Some(*lease));
+        let (lease, ttl) = ttl.ok_or_else(|| AgentError::Taken(self.settings.machine.clone()))?;
+        if !self.renewed(lease).await? {
             // It ended between our looking and our asking: look again.
-            Err(StoreError::LeaseGone { .. }) => return Ok(()),
-            Err(error) => return Err(error.into()),
+            return Ok(());
+        }
+        if ttl != self.settings.ttl {
+            tracing::warn!(?ttl, "agent_ttl changes when fleet.service is stopped, not restarted");
         }
         let (machine, record) = (&self.settings.machine, &self.settings.record);
         if present.record != *record {
             self.registry.update_machine(machine, present.created, record, lease).await?;
         }
+        tracing::info!(%machine, life = %present.created, "taken the session up again");
+        self.hold_what_hangs_on(lease).await?;
+        self.membership = Membership::In(self.session(lease, ttl), present.created);
+        self.standing.send_replace(Standing::Member);
+        Ok(())
+    }
+
+    /// Whether a lease is still there; its time begins anew.
+    async fn renewed(&self, lease: LeaseId) -> Result<bool, AgentError> {
+        match self.registry.keep_alive(lease).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::LeaseGone { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn hold_what_hangs_on(&mut self, lease: LeaseId) -> Result<(), AgentError> {
         for name in self.registry.held(lease).await? {
             self.observed.entry(name).or_default().hold = Hold::Ours;
         }
-        self.membership = Membership::In(self.session(lease), present.created);
-        self.standing.send_replace(Standing::Member);
-        tracing::info!(%machine, life = %present.created, "taken the session up again");
         Ok(())
     }
 
@@ -204,8 +237,8 @@ impl Agent {
         }
     }
 
-    fn session(&self, lease: LeaseId) -> Session {
-        let heart = Heart::start(self.registry.clone(), lease, self.settings.ttl);
+    fn session(&self, lease: LeaseId, ttl: Duration) -> Session {
+        let heart = Heart::start(self.registry.clone(), lease, ttl);
         Session { lease, heart }
     }
 
@@ -218,16 +251,21 @@ impl Agent {
         let known = *self.standing.borrow() == Standing::Refused;
         self.waits.spawn(async move {
             let departure = registry.departure(&machine, seen);
-            if known {
-                return Wake::Other(departure.await.is_ok());
-            }
-            let waited = tokio::time::timeout(patience, departure).await;
-            Wake::Other(waited.is_ok_and(|departed| departed.is_ok()))
+            let waited = match known {
+                true => Ok(departure.await),
+                false => tokio::time::timeout(patience, departure).await,
+            };
+            Wake::Other(match waited {
+                Ok(Ok(())) => Other::Gone,
+                // The watch broke, which says nothing of the other one.
+                Ok(Err(_)) => Other::Unknown,
+                Err(_) => Other::Alive,
+            })
         });
     }
 
-    pub(super) fn other_bearer(&mut self, gone: bool) {
-        if !gone {
+    pub(super) fn other_bearer(&mut self, other: Other) {
+        if other == Other::Alive {
             tracing::error!(
                 machine = %self.settings.machine,
                 "another live machine has the same /etc/machine-id; this one stays out of the \
@@ -255,34 +293,6 @@ impl Agent {
         {
             tracing::warn!(error = %chain(&error), "the session lapses by itself");
         }
-        let path = self.settings.run_folder.join("session");
-        if let Err(error) = std::fs::remove_file(&path) {
-            tracing::debug!(%error, "removing the session token");
-        }
+        Token::forget(&self.settings.run_folder);
     }
-
-    /// This life's token, made at its first need.
-    fn token(&self) -> Result<Uuid, AgentError> {
-        let path = self.settings.run_folder.join("session");
-        read_or_make(&path).map_err(|source| AgentError::Records {
-            operation: "cannot keep the session token in",
-            path,
-            source,
-        })
-    }
-}
-
-fn read_or_make(path: &Path) -> io::Result<Uuid> {
-    match std::fs::read(path) {
-        Ok(text) => {
-            if let Ok(token) = serde_json::from_slice::<Token>(&text) {
-                return Ok(token.session);
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let token = Token { session: Uuid::new_v4() };
-    durable::write(path, &serde_json::to_vec(&token)?)?;
-    Ok(token.session)
 }

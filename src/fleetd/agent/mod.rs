@@ -13,6 +13,7 @@ mod observe;
 mod publish;
 mod schedule;
 mod task;
+mod token;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
 use launches::Launches;
-use member::Membership;
+use member::{Membership, Other};
 use observe::Dirty;
 use publish::Publisher;
 use schedule::MySchedule;
@@ -46,9 +47,9 @@ const HOLD_BACK: Duration = Duration::from_secs(10);
 /// (`DefaultTimeoutStopSec`, 90 s), so that its verdict comes first.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(95);
 
-/// How many rounds of looking and acting one pass may take. A unit needs four to be won, read,
-/// linked and started, and as many to be replaced; what needs far more goes round in circles.
-const ROUNDS_MAX: usize = 64;
+/// How many times in a row a pass may take the very same steps: after that, taking them changes
+/// nothing, and the pass goes round in circles.
+const REPEATS_MAX: usize = 5;
 
 /// What the agent must be told.
 #[derive(Debug, Clone)]
@@ -85,7 +86,7 @@ pub enum AgentError {
     #[error("cannot join the cluster: the key of machine {0} is taken")]
     Taken(MachineId),
     /// What was done changed nothing, again and again.
-    #[error("the last {ROUNDS_MAX} rounds of steps did not bring this machine to rest")]
+    #[error("taking the same steps {REPEATS_MAX} times changed nothing")]
     Restless,
     /// The agent's own records could not be read or written.
     #[error("{operation} {path}")]
@@ -105,10 +106,10 @@ pub enum AgentError {
 enum Wake {
     /// Another holder let go of a unit.
     Released(UnitName),
-    /// The other bearer of this machine's id is gone, or it was waited for long enough.
-    Other(bool),
-    /// Units that were left alone may be tried again.
-    Retry(Vec<UnitName>),
+    /// The other bearer of this machine's id was waited for.
+    Other(Other),
+    /// A unit that was left alone may be tried again.
+    Retry(UnitName),
 }
 
 /// The agent of one machine.
@@ -149,7 +150,7 @@ impl Agent {
             membership: Membership::Out,
             standing: watch::Sender::new(Standing::Joining),
             observed: Observed::new(),
-            dirty: Dirty::all(),
+            dirty: Dirty::All { signals_missed: true },
             signals,
             waits: JoinSet::new(),
             publisher: Publisher::start(
@@ -201,7 +202,8 @@ impl Agent {
 
     /// Looks, decides and acts until there is nothing more to do now.
     async fn pass(&mut self) -> Result<(), AgentError> {
-        for _ in 0..ROUNDS_MAX {
+        let (mut before, mut repeats) = (Vec::new(), 0);
+        while repeats < REPEATS_MAX {
             while let Ok(signal) = self.signals.try_recv() {
                 self.heed(signal);
             }
@@ -210,9 +212,12 @@ impl Agent {
             let tasks = diff(&self.desired(), &self.observed);
             self.report();
             if tasks.is_empty() && !moved {
+                self.forget_the_gone();
                 return Ok(());
             }
-            self.execute(tasks).await?;
+            repeats = if tasks == before { repeats + 1 } else { 0 };
+            self.execute(&tasks).await?;
+            before = tasks;
         }
         Err(AgentError::Restless)
     }
@@ -231,16 +236,15 @@ impl Agent {
     fn woken(&mut self, wake: Wake) {
         match wake {
             Wake::Released(name) => {
+                // Someone else's, or our own of a moment ago: winning it tells.
                 if let Some(here) = self.observed.get_mut(&name) {
-                    here.hold = Hold::Free;
+                    here.hold = Hold::Unsure;
                 }
             }
-            Wake::Other(gone) => self.other_bearer(gone),
-            Wake::Retry(names) => {
-                for name in names {
-                    if let Some(here) = self.observed.get_mut(&name) {
-                        here.held_back = false;
-                    }
+            Wake::Other(other) => self.other_bearer(other),
+            Wake::Retry(name) => {
+                if let Some(here) = self.observed.get_mut(&name) {
+                    here.held_back = false;
                 }
             }
         }
@@ -265,16 +269,19 @@ impl Agent {
 
     /// Stops and unlinks everything.
     async fn empty(&mut self) {
+        let mut backoff = Backoff::up_to(self.settings.ttl / 6);
         loop {
-            if let Err(error) = self.pass().await {
+            let retry = self.pass().await.err().map(|error| {
                 tracing::warn!(error = %chain(&error), "while leaving");
-            }
+                Instant::now() + backoff.next()
+            });
             if self.observed.values().all(|here| here.status.is_none()) {
                 return;
             }
             tokio::select! {
                 Some(signal) = self.signals.recv() => self.heed(signal),
                 Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
+                () = at(retry) => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diff::{Ask, Hold, Launched};
+use super::diff::{Ask, Here, Hold, Launched, Observed};
 use super::{Agent, AgentError};
 use crate::fleetd::systemd::{JobResult, Signal, Status};
 use crate::unitfile::UnitName;
@@ -17,20 +17,25 @@ const ONE_BY_ONE_MAX: usize = 8;
 pub enum Dirty {
     /// These units.
     Some(BTreeSet<UnitName>),
-    /// Everything, since signals may have been missed.
-    All,
+    /// Everything.
+    All {
+        /// Whether signals that nobody heard may have been sent.
+        signals_missed: bool,
+    },
 }
 
 impl Dirty {
-    /// Everything.
-    pub fn all() -> Dirty {
-        Dirty::All
-    }
-
     /// This unit too.
     pub fn mark(&mut self, name: UnitName) {
         if let Dirty::Some(names) = self {
             names.insert(name);
+        }
+    }
+
+    /// Every unit.
+    pub fn all(&mut self) {
+        if let Dirty::Some(_) = self {
+            *self = Dirty::All { signals_missed: false };
         }
     }
 }
@@ -40,7 +45,8 @@ impl Agent {
     pub(super) fn heed(&mut self, signal: Signal) {
         match signal {
             Signal::Changed(name) => self.dirty.mark(name),
-            Signal::LookAgain => self.dirty = Dirty::All,
+            Signal::LookAgain => self.dirty.all(),
+            Signal::Reconnected => self.dirty = Dirty::All { signals_missed: true },
             Signal::JobEnded { unit, job, result } => {
                 let here = self.observed.get_mut(&unit);
                 let launched = here.and_then(|here| here.launched.as_mut());
@@ -55,47 +61,51 @@ impl Agent {
 
     /// Looks at what is dirty.
     pub(super) async fn refresh(&mut self) -> Result<(), AgentError> {
-        match std::mem::replace(&mut self.dirty, Dirty::Some(BTreeSet::new())) {
+        let dirty = std::mem::replace(&mut self.dirty, Dirty::Some(BTreeSet::new()));
+        let looked = self.look_at(&dirty).await;
+        if looked.is_err() {
+            let signals_missed = matches!(dirty, Dirty::All { signals_missed: true });
+            self.dirty = Dirty::All { signals_missed };
+        }
+        looked
+    }
+
+    async fn look_at(&mut self, dirty: &Dirty) -> Result<(), AgentError> {
+        match dirty {
             Dirty::Some(names) if names.len() <= ONE_BY_ONE_MAX => {
                 for name in names {
-                    match self.units.observe_one(&name).await {
-                        Ok(status) => self.saw(&name, status.linked.is_some().then_some(status)),
-                        Err(error) => {
-                            self.dirty = Dirty::All;
-                            return Err(error.into());
-                        }
-                    }
+                    let status = self.units.observe_one(name).await?;
+                    self.saw(name, status);
                 }
             }
-            all => {
-                let signals_missed = matches!(all, Dirty::All);
-                let statuses = self.units.observe().await.inspect_err(|_| self.dirty = all)?;
+            Dirty::Some(_) | Dirty::All { signals_missed: false } => {
+                let statuses = self.units.observe().await?;
                 self.saw_all(statuses);
-                if signals_missed {
-                    self.conclude_jobs();
-                }
+            }
+            Dirty::All { signals_missed: true } => {
+                let statuses = self.units.observe().await?;
+                self.saw_all(statuses);
+                self.conclude_jobs();
             }
         }
         Ok(())
     }
 
     fn saw_all(&mut self, mut statuses: BTreeMap<UnitName, Status>) {
-        let known: Vec<UnitName> = self.observed.keys().cloned().collect();
-        for name in known {
-            let status = statuses.remove(&name);
-            self.saw(&name, status);
+        for name in self.observed.keys() {
+            statuses.entry(name.clone()).or_insert_with(Status::not_found);
         }
         for (name, status) in statuses {
-            self.saw(&name, Some(status));
+            self.saw(&name, status);
         }
     }
 
-    fn saw(&mut self, name: &UnitName, status: Option<Status>) {
+    fn saw(&mut self, name: &UnitName, status: Status) {
         let here = self.observed.entry(name.clone()).or_default();
-        if !status.as_ref().is_some_and(|status| status.job_pending) {
+        if !status.job_pending {
             here.asked = None;
         }
-        here.status = status;
+        here.status = Some(status).filter(|status| *status != Status::not_found());
     }
 
     /// Starts whose end was signalled while nobody listened: the state tells how they ended.
@@ -114,7 +124,8 @@ impl Agent {
         concluded.iter().for_each(|name| self.note_launch(name));
     }
 
-    /// After a restart of fleetd: what was started stays started.
+    /// After a restart of fleetd: what was started stays started, and what is no longer there was
+    /// never started.
     pub(super) async fn adopt(
         &mut self,
         launches: BTreeMap<UnitName, Launched>,
@@ -122,7 +133,16 @@ impl Agent {
         for (name, launched) in launches {
             self.observed.entry(name).or_default().launched = Some(launched);
         }
-        self.refresh().await
+        self.refresh().await?;
+        self.forget_launches_of_the_absent();
+        Ok(())
+    }
+
+    fn forget_launches_of_the_absent(&mut self) {
+        let absent = |here: &Here| here.status.is_none() && here.launched.is_some();
+        let absent = self.observed.iter().filter(|(_, here)| absent(here));
+        let names: Vec<UnitName> = absent.map(|(name, _)| name.clone()).collect();
+        self.forget(names);
     }
 
     /// Writes down which start of a unit was carried out, or that none stands.
@@ -140,9 +160,19 @@ impl Agent {
     /// Drops what is known of units that are neither here nor wanted.
     pub(super) fn forget_the_gone(&mut self) {
         let schedule = self.schedule.read();
-        self.observed.retain(|name, here| {
-            here.status.is_some() || here.hold == Hold::Ours || schedule.units.contains_key(name)
-        });
+        let kept = |name: &UnitName, here: &Here| {
+            here.status.is_some()
+                || matches!(here.hold, Hold::Ours | Hold::Unsure)
+                || schedule.units.contains_key(name)
+        };
+        let (observed, gone) =
+            std::mem::take(&mut self.observed).into_iter().partition(|(n, h)| kept(n, h));
+        self.observed = observed;
+        let gone: Observed = gone;
+        drop(schedule);
+        for name in gone.iter().filter(|(_, here)| here.launched.is_some()).map(|(name, _)| name) {
+            self.note_launch(name);
+        }
     }
 
     /// Notes what systemd was just asked; its job is pending until it says otherwise.

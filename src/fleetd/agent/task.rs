@@ -45,7 +45,7 @@ pub enum Reason {
     /// The unit is not (or no longer) scheduled to this machine.
     NotScheduled,
     /// Another machine holds it.
-    HeldElsewhere(Option<MachineId>),
+    HeldElsewhere(MachineId),
     /// It is scheduled to this machine.
     Scheduled,
     /// Its file is another one than the scheduled.
@@ -84,8 +84,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::NotScheduled => f.write_str("not scheduled here"),
-            Reason::HeldElsewhere(Some(machine)) => write!(f, "{} holds it", machine.short()),
-            Reason::HeldElsewhere(None) => f.write_str("another session holds it"),
+            Reason::HeldElsewhere(machine) => write!(f, "{} holds it", machine.short()),
             Reason::Scheduled => f.write_str("scheduled here"),
             Reason::FileDiffers => f.write_str("its file differs from the scheduled one"),
             Reason::Desired(state) => write!(f, "it shall be {state}"),

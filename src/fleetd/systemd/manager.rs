@@ -99,7 +99,11 @@ impl SystemdManager {
         let operation = || format!("{} {name}", job.word());
         let to_error = |error| failed(operation(), error);
         let manager = self.bus.manager().await.map_err(to_error)?;
-        if !self.gate.pass(&manager).await.map_err(to_error)? {
+        let passed = match job {
+            Job::Start | Job::Restart => self.gate.pass(&manager).await,
+            Job::Stop => self.gate.pass_stop(&manager).await,
+        };
+        if !passed.map_err(to_error)? {
             return Err(SystemdError::Busy { operation: operation(), jobs: JOBS_MAX });
         }
         let queued = match job {

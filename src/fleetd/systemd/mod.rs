@@ -126,8 +126,10 @@ pub enum Signal {
         /// How.
         result: JobResult,
     },
-    /// Contact with systemd was lost and is back, or systemd reloaded: look at everything again.
+    /// systemd reloaded: look at everything again.
     LookAgain,
+    /// Contact with systemd was lost and is back: signals were missed.
+    Reconnected,
 }
 
 /// Why systemd or the unit folder did not do what it was asked.

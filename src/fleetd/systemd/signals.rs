@@ -114,7 +114,7 @@ pub(super) async fn forward(
             tracing::warn!("contact with systemd is lost; seeking it again");
             subscription = resubscribe(&bus).await;
             tracing::info!("contact with systemd is back");
-            let _ = listener.send(Signal::LookAgain);
+            let _ = listener.send(Signal::Reconnected);
         }
     };
     tokio::select! {
@@ -139,7 +139,7 @@ async fn resubscribe(bus: &Bus) -> Subscription {
 fn concerns(folder: &Folder, signal: &Signal) -> bool {
     match signal {
         Signal::Changed(unit) | Signal::JobEnded { unit, .. } => folder.contains(unit),
-        Signal::LookAgain => true,
+        Signal::LookAgain | Signal::Reconnected => true,
     }
 }
 

@@ -251,7 +251,7 @@ async fn lost_contact_comes_back(room: &mut Room) {
     room.start(&unit).await;
     room.forget_signals();
     room.world.lose_contact();
-    while room.signal().await != Signal::LookAgain {}
+    while room.signal().await != Signal::Reconnected {}
     assert_eq!(room.status(&unit).await.state.active, "active", "units go on");
     assert_eq!(room.stop(&unit).await, JobResult::Done);
     room.unlink(&unit).await;

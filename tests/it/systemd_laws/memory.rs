@@ -97,6 +97,6 @@ async fn the_twin_is_away_until_told() {
     assert!(room.manager.observe().await.is_err());
     assert!(room.manager.signals().await.is_err());
     units.reconnect();
-    assert_eq!(room.signal().await, Signal::LookAgain);
+    assert_eq!(room.signal().await, Signal::Reconnected);
     assert_eq!(room.status(&unit).await.state.active, "active");
 }

@@ -99,7 +99,7 @@ impl MemoryUnits {
     pub fn reconnect(&self) {
         self.act(|inner| {
             inner.away = false;
-            inner.machine.signals.push(Signal::LookAgain);
+            inner.machine.signals.push(Signal::Reconnected);
         });
     }
 
