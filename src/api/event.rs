@@ -1,4 +1,5 @@
-//! What `GET /fleet/v1/events` sends: server-sent events, each with the store's revision as its id.
+//! What `GET /fleet/v1/events` sends: server-sent events with the store's revision. The last event
+//! of a revision has it as its id, too.
 //!
 //! An event says how a thing stands now, not what was done to it, so a reader may drop all but the
 //! last one about each thing. A reader that was away sends the last id it saw as `Last-Event-ID`.

@@ -214,9 +214,9 @@ impl Options<'_> {
     }
 
     fn boolean(&self, option: &'static str) -> Result<bool, ConfigError> {
-        match self.get(option) {
-            "true" | "1" | "yes" => Ok(true),
-            "false" | "0" | "no" => Ok(false),
+        match self.get(option).to_lowercase().as_str() {
+            "true" | "t" | "1" | "yes" => Ok(true),
+            "false" | "f" | "0" | "no" => Ok(false),
             _ => Err(self.bad(option, "should be true or false")),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use crate::model::{MachineId, MachineIdError};
@@ -42,12 +42,13 @@ pub fn machine_id() -> Result<MachineId, IdentityError> {
     MachineId::parse(text.trim()).map_err(IdentityError::Malformed)
 }
 
-/// The address from which this machine reaches `peers` (URLs), or else the Internet: what others
-/// will reach it by unless the configuration knows better.
+/// The address from which this machine reaches `peers` (URLs), as far as they say an address, or
+/// else the Internet: what others will reach it by unless the configuration knows better. Names
+/// are not looked up, since that can take long, and this is asked before anything else runs.
 pub fn public_ip(peers: &[String]) -> IpAddr {
     let peers = peers.iter().filter_map(|url| {
         let authority = url.split_once("://").map_or(&url[..], |(_, rest)| rest);
-        authority.split('/').next()?.to_socket_addrs().ok()?.next()
+        authority.split('/').next()?.parse::<SocketAddr>().ok()
     });
     let towards = peers.filter(|peer| !peer.ip().is_loopback()).chain([ANYWHERE.into()]);
     let mut found = towards.filter_map(|peer| {

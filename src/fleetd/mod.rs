@@ -84,7 +84,10 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 fn start(args: Args) -> Result<(), Fatal> {
     let default = Some(PathBuf::from(DEFAULT_CONFIG)).filter(|path| path.exists());
     let file = args.config.or(default);
-    let Loaded { settings, warnings } = config::load(file.as_deref(), std::env::vars())?;
+    let variables = std::env::vars_os();
+    let readable =
+        variables.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let Loaded { settings, warnings } = config::load(file.as_deref(), readable)?;
     log_to_stderr(settings.verbosity);
     for warning in warnings {
         tracing::warn!(file = ?file.as_deref().map(Path::display), "{warning}");

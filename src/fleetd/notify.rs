@@ -1,10 +1,9 @@
 //! Tells systemd how fleetd does (sd_notify(3)): that it is ready, that it lives, and one line for
 //! `systemctl status`. Without systemd around it, all of this does nothing.
 
-use std::time::Duration;
-
 use sd_notify::NotifyState;
 use tokio::sync::watch;
+use tokio::time::{Interval, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::agent::Standing;
@@ -27,14 +26,14 @@ pub async fn keep_told(
     stop: CancellationToken,
 ) {
     // Half the time systemd waits, as sd_watchdog_enabled(3) advises.
-    let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
+    let mut watchdog = sd_notify::watchdog_enabled().map(|timeout| interval(timeout / 2));
     loop {
         let line = status(*standing.borrow_and_update(), *leading.borrow_and_update());
         say(NotifyState::Status(line));
         tokio::select! {
             Ok(()) = standing.changed() => {}
             Ok(()) = leading.changed() => {}
-            () = tick(watchdog) => say(NotifyState::Watchdog),
+            () = tick(&mut watchdog) => say(NotifyState::Watchdog),
             () = stop.cancelled() => return,
         }
     }
@@ -49,9 +48,9 @@ fn status(standing: Standing, leading: bool) -> &'static str {
     }
 }
 
-async fn tick(every: Option<Duration>) {
-    match every {
-        Some(every) => tokio::time::sleep(every).await,
+async fn tick(watchdog: &mut Option<Interval>) {
+    match watchdog {
+        Some(watchdog) => drop(watchdog.tick().await),
         None => std::future::pending().await,
     }
 }

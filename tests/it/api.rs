@@ -145,6 +145,8 @@ async fn absent_things_wrong_methods_and_unknown_paths() {
         ("DELETE", "/fleet/v1/units/a.service", 404),
         ("GET", "/fleet/v1/state/a.service", 404),
         ("GET", "/fleet/v1/units?nextPageToken=zz", 400),
+        ("GET", "/fleet/v1/units?nextPageToken=a&nextPageToken=b", 400),
+        ("GET", "/fleet/v1/units/%ff.service", 400),
         ("POST", "/fleet/v1/units/a.service", 405),
         ("DELETE", "/fleet/v1/machines", 405),
         ("GET", "/fleet/v2/units", 404),
@@ -185,6 +187,8 @@ async fn a_patch_is_checked_whole() {
     let good = json!({"op": "add", "path": "/m1/metadata/disk", "value": "ssd"});
     let table = [
         (json!([good]), 204),
+        (json!([good, good]), 204),
+        (json!(vec![good.clone(); 129]), 400),
         (json!([{"op": "remove", "path": "/m1/metadata/disk"}]), 204),
         (json!([good, {"op": "move", "path": "/m1/metadata/disk", "value": "x"}]), 400),
         (json!([good, {"op": "add", "path": "/m1/disk", "value": "x"}]), 400),

@@ -11,7 +11,6 @@ mod launches;
 mod member;
 mod observe;
 mod publish;
-mod schedule;
 mod task;
 mod token;
 
@@ -29,7 +28,7 @@ pub use task::{Action, Reason, Task};
 
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
-use crate::fleetd::registry::{MachineRecord, Mirror, Registry, StoreError, schedule_of};
+use crate::fleetd::registry::{MachineRecord, Mirror, Registry, Schedule, StoreError, schedule_of};
 use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -37,7 +36,6 @@ use launches::Launches;
 use member::{Membership, Other};
 use observe::Dirty;
 use publish::Publisher;
-use schedule::MySchedule;
 
 /// How long a unit whose last step failed is left alone. systemd's or the disk's refusals rarely
 /// go away within a second, and a person who repairs them does not want to wait for a minute.
@@ -119,7 +117,7 @@ pub struct Agent {
     registry: Registry,
     units: Arc<dyn UnitManager>,
     launches: Launches,
-    schedule: Mirror<MySchedule>,
+    schedule: Mirror<Schedule>,
     membership: Membership,
     standing: watch::Sender<Standing>,
     observed: Observed,

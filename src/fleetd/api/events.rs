@@ -36,12 +36,15 @@ pub async fn stream(
     };
     let follower = Follower { mirror, seen };
     let changes = stream::unfold(follower, |mut follower| async {
-        let events = follower.next().await?;
+        let mut events = follower.next().await?;
+        let last = events.pop().map(|event| (event, Last::Yes));
+        let events: Vec<_> =
+            events.into_iter().map(|event| (event, Last::No)).chain(last).collect();
         Some((stream::iter(events), follower))
     });
-    let events = stream::iter([first]).chain(changes.flatten());
+    let events = stream::iter([(first, Last::Yes)]).chain(changes.flatten());
     let stopped = api.stop.cancelled_owned();
-    Ok(Sse::new(events.take_until(stopped).map(|event| encode(&event)))
+    Ok(Sse::new(events.take_until(stopped).map(|(event, last)| encode(&event, last)))
         .keep_alive(KeepAlive::default()))
 }
 
@@ -111,7 +114,15 @@ fn describe(cluster: &Cluster, keys: &BTreeSet<Key>, at: Revision) -> Vec<Event>
     events
 }
 
-fn encode(event: &Event) -> Result<sse::Event, axum::Error> {
+/// Whether an event is the last of its batch. Only that one has an id: a reader that lost the
+/// others must not go on after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Yes,
+    No,
+}
+
+fn encode(event: &Event, last: Last) -> Result<sse::Event, axum::Error> {
     let (name, id) = match event {
         Event::Ready(ready) => ("ready", ready.revision),
         Event::Reset(ready) => ("reset", ready.revision),
@@ -119,7 +130,8 @@ fn encode(event: &Event) -> Result<sse::Event, axum::Error> {
         Event::State(state) => ("state", state.revision),
         Event::Machine(machine) => ("machine", machine.revision),
     };
-    let sse = sse::Event::default().event(name).id(id.to_string());
+    let sse = sse::Event::default().event(name);
+    let sse = if last == Last::Yes { sse.id(id.to_string()) } else { sse };
     match event {
         Event::Ready(data) | Event::Reset(data) => sse.json_data(data),
         Event::Unit(data) => sse.json_data(data),

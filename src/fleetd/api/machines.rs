@@ -1,27 +1,21 @@
 //! `/machines`: list, and change metadata with a JSON-Patch.
 
 use axum::Json;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::answer::ApiError;
+use super::ask::{Asked, ListQuery};
 use super::{Api, body, entity, page};
 use crate::api::MachinePage;
-use crate::fleetd::registry::MetadataChange;
+use crate::fleetd::registry::{MAX_TXN_OPS, MetadataChange};
 use crate::model::MachineId;
-
-/// The query of a list.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ListQuery {
-    next_page_token: Option<String>,
-}
 
 /// `GET /machines`.
 pub async fn list(
     State(api): State<Api>,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<MachinePage>, ApiError> {
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
@@ -44,8 +38,12 @@ struct Operation {
 /// `PATCH /machines`: all operations are checked before any takes effect.
 pub async fn patch(State(api): State<Api>, request: Request) -> Result<StatusCode, ApiError> {
     let operations: Vec<Operation> = body::json(request).await?;
+    if operations.len() > MAX_TXN_OPS {
+        let message = format!("{} operations; at most {MAX_TXN_OPS} at once", operations.len());
+        return Err(ApiError::bad_request(message));
+    }
     let changes: Result<Vec<_>, _> = operations.into_iter().map(change).collect();
-    api.registry.set_metadata(&changes?).await?;
+    api.registry.set_metadata(changes?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

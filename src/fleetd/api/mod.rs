@@ -4,6 +4,7 @@
 //! (for `why` it asks the engine's pure function), nor touch systemd.
 
 mod answer;
+mod ask;
 mod body;
 mod discovery;
 mod entity;

@@ -1,11 +1,11 @@
 //! `/state`: what every machine's systemd says.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use super::answer::ApiError;
-use super::units::unit_name;
+use super::ask::{Asked, Named};
 use super::{Api, entity, page};
 use crate::api::{self, StatePage};
 
@@ -22,7 +22,7 @@ pub struct ListQuery {
 /// `GET /state`.
 pub async fn list(
     State(api): State<Api>,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<StatePage>, ApiError> {
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
@@ -41,11 +41,7 @@ pub async fn list(
 }
 
 /// `GET /state/NAME`: of the machine the unit is scheduled to, else of the first that has it.
-pub async fn get(
-    State(api): State<Api>,
-    Path(name): Path<String>,
-) -> Result<Json<api::State>, ApiError> {
-    let name = unit_name(&name)?;
+pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<api::State>, ApiError> {
     let mirror = api.now().await?;
     let cluster = mirror.read();
     let states = cluster.states.get(&name);

@@ -1,12 +1,12 @@
 //! `/units`: list, get, put, destroy.
 
 use axum::Json;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse};
-use serde::Deserialize;
 
 use super::answer::ApiError;
+use super::ask::{Asked, ListQuery, Named};
 use super::entity::{self, File};
 use super::{Api, body, page};
 use crate::api::{REVISION_HEADER, Unit, UnitPage};
@@ -14,17 +14,10 @@ use crate::fleetd::registry::{Put, Revision};
 use crate::model::{TargetState, validate};
 use crate::unitfile::{UnitFile, UnitName};
 
-/// The query of a list.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ListQuery {
-    next_page_token: Option<String>,
-}
-
 /// `GET /units`.
 pub async fn list(
     State(api): State<Api>,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<UnitPage>, ApiError> {
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
@@ -37,8 +30,7 @@ pub async fn list(
 }
 
 /// `GET /units/NAME`.
-pub async fn get(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Unit>, ApiError> {
-    let name = unit_name(&name)?;
+pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Unit>, ApiError> {
     let mirror = api.now().await?;
     let cluster = mirror.read();
     let stored = cluster.units.get(&name).ok_or_else(|| ApiError::no_such_unit(&name))?;
@@ -48,10 +40,9 @@ pub async fn get(State(api): State<Api>, Path(name): Path<String>) -> Result<Jso
 /// `PUT /units/NAME`: create, replace, or change what is wanted.
 pub async fn put(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
-    let name = unit_name(&name)?;
     let sent: Unit = body::json(request).await?;
     let put = checked(&name, sent)?;
     let outcome = api.registry.put_unit(&name, &put).await?;
@@ -62,9 +53,8 @@ pub async fn put(
 /// `DELETE /units/NAME`.
 pub async fn destroy(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<impl IntoResponse, ApiError> {
-    let name = unit_name(&name)?;
     let revision = api.registry.destroy_unit(&name).await?;
     let revision = revision.ok_or_else(|| ApiError::no_such_unit(&name))?;
     Ok((StatusCode::NO_CONTENT, at(revision)))
@@ -72,11 +62,6 @@ pub async fn destroy(
 
 fn at(revision: Revision) -> AppendHeaders<[(&'static str, String); 1]> {
     AppendHeaders([(REVISION_HEADER, revision.to_string())])
-}
-
-/// A unit's name from a path.
-pub fn unit_name(name: &str) -> Result<UnitName, ApiError> {
-    UnitName::parse(name).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
 /// What a body asks for, if it may be asked.

@@ -1,11 +1,11 @@
 //! `/units/NAME/why`: where a unit is, or why it is nowhere, by the same function that decides it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::Api;
 use super::answer::ApiError;
-use super::units::unit_name;
+use super::ask::Named;
 use crate::api::{Refusal, Why, WhyStatus};
 use crate::fleetd::engine::{Change, Plan, schedule};
 use crate::fleetd::registry::Cluster;
@@ -13,8 +13,7 @@ use crate::model::{MachineId, Requirements, TargetState};
 use crate::unitfile::UnitName;
 
 /// `GET /units/NAME/why`.
-pub async fn get(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Why>, ApiError> {
-    let name = unit_name(&name)?;
+pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Why>, ApiError> {
     let mirror = api.now().await?;
     let cluster = mirror.read();
     let why = explain(&cluster, &name).ok_or_else(|| ApiError::no_such_unit(&name))?;

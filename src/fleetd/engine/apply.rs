@@ -54,17 +54,17 @@ pub fn guard(decision: &Decision, cluster: &Cluster) -> Guarded {
     let machine = &decision.machine;
     let (when, step) = match &decision.change {
         Change::Unassign { unit, .. } => {
-            let when = vec![unit_unchanged(cluster, unit)];
+            let when = vec![unit_unchanged(cluster, unit), machine_unchanged(cluster, machine)];
             (when, Op::Delete(Key::Schedule(machine.clone(), unit.clone()).to_string()))
         }
         Change::Update { unit, to, .. } | Change::Assign { unit, to, .. } => {
             let key = Key::Schedule(machine.clone(), unit.clone()).to_string();
-            let when = vec![unit_unchanged(cluster, unit), machine_lives(cluster, machine)];
+            let when = vec![unit_unchanged(cluster, unit), machine_unchanged(cluster, machine)];
             (when, Op::Put { key, value: encode(to), lease: None })
         }
         Change::Complete { life } => {
             let key = Key::Planned(machine.clone()).to_string();
-            let when = vec![machine_lives(cluster, machine)];
+            let when = vec![machine_unchanged(cluster, machine)];
             (when, Op::Put { key, value: encode(&life.0), lease: None })
         }
         Change::Forget => {
@@ -83,7 +83,7 @@ fn unit_unchanged(cluster: &Cluster, name: &UnitName) -> Compare {
     }
 }
 
-fn machine_lives(cluster: &Cluster, id: &MachineId) -> Compare {
+fn machine_unchanged(cluster: &Cluster, id: &MachineId) -> Compare {
     let key = Key::Machine(id.clone()).to_string();
     match cluster.machines.get(id) {
         Some(machine) => Compare::Created(key, machine.created),

@@ -17,12 +17,13 @@ pub fn plan(pass: Pass<'_>) -> Plan {
         let kept = |name: &UnitName| {
             pass.board.spots.get(machine).is_some_and(|spot| spot.units.contains_key(name))
         };
+        // First, so that a machine that wakes does not take the absence that follows for "stop".
+        if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
+            decide(&mut decisions, machine, Change::Forget);
+        }
         for unit in schedule.units.keys().filter(|name| !kept(name)) {
             let reason = drop_reason(&pass, machine, unit);
             decide(&mut decisions, machine, Change::Unassign { unit: unit.clone(), reason });
-        }
-        if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
-            decide(&mut decisions, machine, Change::Forget);
         }
     }
     for (machine, spot) in &pass.board.spots {

@@ -12,7 +12,9 @@ use super::plan::Decision;
 use super::schedule::schedule;
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
-use crate::fleetd::registry::{Cluster, LeaderRecord, Leadership, Mirror, Registry, StoreError};
+use crate::fleetd::registry::{
+    Cluster, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError,
+};
 
 /// What the engine must be told.
 #[derive(Debug, Clone)]
@@ -47,14 +49,20 @@ impl Engine {
     /// Leads whenever nobody else does, until `stop`; then lets the next one lead at once.
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::up_to(self.settings.retry_max);
+        let mut warned = false;
         loop {
             let term = self.reign(&stop).await;
             self.leading.send_replace(false);
             match term {
                 _ if stop.is_cancelled() => return,
-                Ok(()) => backoff.reset(),
+                Ok(()) => {
+                    backoff.reset();
+                    warned = false;
+                }
                 Err(error) => {
-                    tracing::debug!(error = %chain(&error), "engine");
+                    if !std::mem::replace(&mut warned, true) {
+                        tracing::warn!(error = %chain(&error), "engine: trying again");
+                    }
                     tokio::time::sleep(backoff.next()).await;
                 }
             }
@@ -110,7 +118,7 @@ impl Engine {
         let mut seen = mirror.reached();
         mirror.reach(leadership.term).await?;
         loop {
-            seen.mark_unchanged();
+            let looked_at = *seen.borrow_and_update();
             let decisions = decide(&mirror);
             if !decisions.is_empty() {
                 match apply(&self.registry, leadership, &decisions).await? {
@@ -118,11 +126,18 @@ impl Engine {
                     Applied::NotLeading => return Ok(()),
                 }
             }
-            if !seen.has_changed().unwrap_or(false) && seen.changed().await.is_err() {
+            let since = looked_at.unwrap_or_default();
+            if seen.wait_for(|_| news(&mirror.read(), since)).await.is_err() {
                 return Ok(());
             }
         }
     }
+}
+
+/// Whether anything changed that a schedule depends on. What systemd reports is not among that.
+fn news(cluster: &Cluster, since: Revision) -> bool {
+    let matters = |key: &Key| !matches!(key, Key::State(..) | Key::Leader | Key::Planned(_));
+    cluster.changed_since(since).is_none_or(|keys| keys.iter().any(matters))
 }
 
 /// One pass over the cluster as it stands.

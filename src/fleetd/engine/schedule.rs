@@ -22,6 +22,7 @@ pub fn schedule(cluster: &Cluster) -> Plan {
     for &(name, unit) in &units {
         pass.keep(name, unit);
     }
+    pass.make_way();
     let mut queue: VecDeque<_> = units.into_iter().collect();
     while let Some((name, unit)) = queue.pop_front() {
         if unit.requirements.global {
@@ -86,6 +87,24 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Takes units away from those that replace them, where both stayed on one machine: a file can
+    /// come to say `Replaces=` later.
+    fn make_way(&mut self) {
+        let cluster = self.board.cluster;
+        let replacers = cluster.units.iter().filter(|(_, u)| !u.requirements.replaces.is_empty());
+        for (name, _) in replacers {
+            let homes: Vec<_> = self.board.machines_of(name).collect();
+            for machine in homes {
+                let spot = self.board.spots.get(machine);
+                let there =
+                    |victim: &&UnitName| spot.is_some_and(|s| s.units.contains_key(*victim));
+                let victims: Vec<_> = self.board.replaced_by(name).filter(there).collect();
+                // They are placed anew with everyone else who has no place.
+                victims.into_iter().for_each(|victim| drop(self.evict(victim, machine, name)));
+            }
+        }
+    }
+
     /// Puts a global unit on every machine that takes it.
     fn spread(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
         let here: BTreeSet<_> = self.board.machines_of(name).collect();
@@ -112,7 +131,7 @@ impl<'a> Pass<'a> {
             let reason = AssignReason::Replaces(victims[0].clone());
             let mut homeless = Vec::new();
             for victim in victims {
-                self.evict(victim, machine, name, &mut homeless);
+                homeless.extend(self.evict(victim, machine, name));
             }
             self.assign(name, unit, machine, reason);
             return homeless;
@@ -180,19 +199,19 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Takes a unit off a machine for another, and with it those that must be beside it.
+    /// Takes a unit off a machine for another, and with it those that must be beside it. Returns
+    /// all that lost their place.
     fn evict(
         &mut self,
         victim: &'a UnitName,
         machine: &'a MachineId,
         by: &'a UnitName,
-        homeless: &mut Vec<Wanted<'a>>,
-    ) {
+    ) -> Vec<Wanted<'a>> {
         let Some((victim, unit)) = self.board.cluster.units.get_key_value(victim) else {
-            return;
+            return Vec::new();
         };
         self.drop_from(victim, machine, UnassignReason::ReplacedBy(by.clone()));
-        homeless.push((victim, unit));
+        let mut homeless = vec![(victim, unit)];
         let mut gone = vec![victim];
         while let Some(target) = gone.pop() {
             for (follower, unit) in self.followers(target, machine) {
@@ -202,6 +221,7 @@ impl<'a> Pass<'a> {
                 gone.push(follower);
             }
         }
+        homeless
     }
 
     fn followers(&self, target: &UnitName, machine: &MachineId) -> Vec<Wanted<'a>> {

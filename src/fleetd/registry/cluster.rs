@@ -12,6 +12,7 @@ use super::mirror::View;
 use super::records::{
     Assignment, HolderRecord, LeaderRecord, MachineRecord, StateRecord, UnitRecord, decode,
 };
+use super::schedule::Schedule;
 use super::store::{Event, KeyValue, Range, Revision};
 use crate::model::{MachineId, Requirements, TargetState, validate};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
@@ -37,6 +38,8 @@ pub struct Cluster {
     pub states: BTreeMap<UnitName, BTreeMap<MachineId, StateRecord>>,
     /// Who leads.
     pub leader: Option<LeaderRecord>,
+    /// The revision all this stood at.
+    seen: Revision,
     log: ChangeLog,
 }
 
@@ -64,15 +67,6 @@ pub struct StoredMachine {
     pub record: MachineRecord,
     /// When it joined: names this life of it.
     pub created: Revision,
-}
-
-/// What one machine shall have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Schedule {
-    /// For which life of the machine it was planned.
-    pub planned: Option<Revision>,
-    /// Its units.
-    pub units: BTreeMap<UnitName, Assignment>,
 }
 
 impl Cluster {
@@ -146,6 +140,27 @@ impl Cluster {
         Ok(())
     }
 
+    /// Every key that something is known of.
+    fn keys(&self) -> BTreeSet<Key> {
+        let units = self.units.keys().cloned().map(Key::Unit);
+        let machines = self.machines.keys().cloned().map(Key::Machine);
+        let holders = self.holders.keys().cloned().map(Key::Holder);
+        let leader = self.leader.iter().map(|_| Key::Leader);
+        let metadata = self.metadata.iter().flat_map(|(machine, set)| {
+            set.keys().map(|name| Key::Metadata(machine.clone(), name.clone()))
+        });
+        let planned = self.schedule.iter().filter(|(_, schedule)| schedule.planned.is_some());
+        let planned = planned.map(|(machine, _)| Key::Planned(machine.clone()));
+        let schedule = self.schedule.iter().flat_map(|(machine, schedule)| {
+            schedule.units.keys().map(|name| Key::Schedule(machine.clone(), name.clone()))
+        });
+        let states = self.states.iter().flat_map(|(name, on)| {
+            on.keys().map(|machine| Key::State(name.clone(), machine.clone()))
+        });
+        let all = units.chain(machines).chain(holders).chain(leader).chain(metadata);
+        all.chain(planned).chain(schedule).chain(states).collect()
+    }
+
     fn remove(&mut self, key: Key) {
         match key {
             Key::Unit(name) => drop(self.units.remove(&name)),
@@ -171,23 +186,37 @@ impl Cluster {
 }
 
 impl View for Cluster {
+    /// What stands now, as changes to what stood: readers of the log miss nothing, and a value
+    /// that does not read leaves what was known, as it would have done in a watch.
     fn replace(&mut self, range: Range) {
-        let log = ChangeLog::starting_at(range.revision);
-        *self = Cluster { log, ..Cluster::default() };
+        // The first read, or a store that began anew: nothing to compare with.
+        if self.seen == Revision::default() || range.revision < self.seen {
+            *self = Cluster { log: ChangeLog::starting_at(range.revision), ..Cluster::default() };
+        }
+        let mut gone = self.keys();
         for entry in &range.entries {
-            if let Some(key) = Key::parse(&entry.key) {
+            let Some(key) = Key::parse(&entry.key) else { continue };
+            gone.remove(&key);
+            if entry.modified > self.seen {
+                self.log.push(range.revision, &key);
                 self.put(&key, entry);
             }
         }
+        for key in gone {
+            self.log.push(range.revision, &key);
+            self.remove(key);
+        }
+        self.seen = range.revision;
     }
 
     fn apply(&mut self, revision: Revision, event: Event) {
+        self.seen = revision;
         let key = match &event {
             Event::Put(entry) => Key::parse(&entry.key),
             Event::Deleted(key) => Key::parse(key),
         };
         let Some(key) = key else { return };
-        self.log.push(revision, key.clone());
+        self.log.push(revision, &key);
         match event {
             Event::Put(entry) => self.put(&key, &entry),
             Event::Deleted(_) => self.remove(key),
@@ -244,13 +273,16 @@ impl ChangeLog {
         ChangeLog { complete_after: revision, changes: VecDeque::new() }
     }
 
-    fn push(&mut self, revision: Revision, key: Key) {
+    fn push(&mut self, revision: Revision, key: &Key) {
+        if revision <= self.complete_after {
+            return;
+        }
         if self.changes.len() == LOG_LENGTH_MAX
             && let Some((dropped, _)) = self.changes.pop_front()
         {
             self.complete_after = dropped;
         }
-        self.changes.push_back((revision, key));
+        self.changes.push_back((revision, key.clone()));
     }
 
     fn since(&self, revision: Revision) -> Option<BTreeSet<Key>> {
@@ -259,5 +291,67 @@ impl ChangeLog {
         }
         let from = self.changes.partition_point(|(at, _)| *at <= revision);
         Some(self.changes.range(from..).map(|(_, key)| key.clone()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &str, value: &str, modified: i64) -> KeyValue {
+        let at = Revision(modified);
+        KeyValue {
+            key: key.to_owned(),
+            value: value.as_bytes().to_vec(),
+            created: at,
+            modified: at,
+            lease: None,
+        }
+    }
+
+    fn read(cluster: &mut Cluster, revision: i64, entries: &[KeyValue]) {
+        cluster.replace(Range { revision: Revision(revision), entries: entries.to_vec() });
+    }
+
+    fn changed(cluster: &Cluster, since: i64) -> Option<Vec<String>> {
+        let keys = cluster.changed_since(Revision(since))?;
+        Some(keys.iter().map(ToString::to_string).collect())
+    }
+
+    const M1: &str = r#"{"machine":"m1"}"#;
+    const M2: &str = r#"{"machine":"m2"}"#;
+
+    #[test]
+    fn reading_again_tells_what_changed_meanwhile() {
+        let mut cluster = Cluster::default();
+        let (a, b) = (entry("holder/a.service", M1, 3), entry("holder/b.service", M1, 4));
+        read(&mut cluster, 5, &[a.clone(), b]);
+        assert_eq!(changed(&cluster, 5), Some(vec![]));
+        assert_eq!(changed(&cluster, 4), None, "before the first read nothing is known");
+        let c = entry("holder/c.service", M2, 8);
+        read(&mut cluster, 9, &[a, c]);
+        let keys = ["holder/b.service", "holder/c.service"].map(str::to_owned).to_vec();
+        assert_eq!(changed(&cluster, 5), Some(keys));
+        assert_eq!(cluster.holders.len(), 2);
+    }
+
+    #[test]
+    fn what_does_not_read_leaves_what_was_known() {
+        let mut cluster = Cluster::default();
+        read(&mut cluster, 5, &[entry("holder/a.service", M1, 3)]);
+        let garbage = entry("holder/a.service", "{", 7);
+        cluster.apply(Revision(7), Event::Put(garbage.clone()));
+        read(&mut cluster, 9, &[garbage]);
+        assert_eq!(cluster.holders.len(), 1);
+    }
+
+    #[test]
+    fn a_store_that_began_anew_is_read_from_nothing() {
+        let mut cluster = Cluster::default();
+        read(&mut cluster, 50, &[entry("holder/a.service", M1, 30)]);
+        read(&mut cluster, 2, &[entry("holder/b.service", M2, 2)]);
+        assert_eq!(cluster.holders.keys().map(UnitName::as_str).collect::<Vec<_>>(), ["b.service"]);
+        assert_eq!(changed(&cluster, 50).unwrap(), [""; 0]);
+        assert_eq!(changed(&cluster, 1), None);
     }
 }

@@ -1,8 +1,10 @@
 //! The API's operations on machines: metadata that overrides what a machine says of itself.
 
+use std::collections::BTreeMap;
+
 use super::Registry;
 use super::keys::Key;
-use super::store::{Op, StoreError, Txn};
+use super::store::{Op, StoreError};
 use crate::model::MachineId;
 
 /// One change of one piece of metadata.
@@ -17,16 +19,17 @@ pub struct MetadataChange {
 }
 
 impl Registry {
-    /// Makes all changes, or none.
-    pub async fn set_metadata(&self, changes: &[MetadataChange]) -> Result<(), StoreError> {
-        let write = |change: &MetadataChange| {
-            let key = Key::Metadata(change.machine.clone(), change.key.clone()).to_string();
-            match &change.value {
-                Some(value) => Op::Put { key, value: value.clone().into_bytes(), lease: None },
-                None => Op::Delete(key),
-            }
+    /// Makes all changes, or none; of several for one key the last counts. At most
+    /// [`MAX_TXN_OPS`](super::MAX_TXN_OPS) keys.
+    pub async fn set_metadata(&self, changes: Vec<MetadataChange>) -> Result<(), StoreError> {
+        let by_key: BTreeMap<_, _> = changes
+            .into_iter()
+            .map(|change| (Key::Metadata(change.machine, change.key).to_string(), change.value))
+            .collect();
+        let write = |(key, value): (String, Option<String>)| match value {
+            Some(value) => Op::Put { key, value: value.into_bytes(), lease: None },
+            None => Op::Delete(key),
         };
-        let then = changes.iter().map(write).collect();
-        self.store.commit(Txn { then, ..Txn::default() }).await.map(drop)
+        self.always(by_key.into_iter().map(write).collect()).await.map(drop)
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -18,8 +19,9 @@ use crate::fleetd::chain::chain;
 /// never reaches are those that other users of the same etcd make outside fleet's prefix.
 const FOREIGN_WRITE_GRACE: Duration = Duration::from_millis(100);
 
-/// How long a reader waits for a mirror at all before it says that the store is away.
-const REACH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a reader waits for a mirror at all before it says that the store is away: less than
+/// fleetctl waits for an answer (3 s), so that the reason arrives.
+const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a mirror keeps.
 pub trait View: Default + Send + Sync + 'static {
@@ -125,6 +127,8 @@ async fn follow<V: View>(
     prefix: &str,
     backoff: &mut Backoff,
 ) -> Result<(), StoreError> {
+    // This read serves everyone who asked for one so far.
+    let _ = shared.reread.notified().now_or_never();
     let range = store.range(prefix).await?;
     let revision = range.revision;
     shared.write().replace(range);

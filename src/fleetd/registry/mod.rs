@@ -13,6 +13,7 @@ mod machines;
 mod mirror;
 mod on_demand;
 mod records;
+mod schedule;
 mod session;
 mod store;
 mod units;
@@ -20,7 +21,7 @@ mod units;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cluster::{Cluster, Schedule, StoredMachine, StoredUnit};
+pub use cluster::{Cluster, StoredMachine, StoredUnit};
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use keys::{Key, schedule_of};
@@ -31,6 +32,7 @@ pub use records::{
     Assignment, Garbage, HolderRecord, LeaderRecord, MachineRecord, StateRecord, UnitRecord,
     decode, encode,
 };
+pub use schedule::Schedule;
 pub use session::{Present, Won};
 pub use store::{
     Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
@@ -79,10 +81,14 @@ impl Registry {
         Ok(committed.succeeded.then_some(committed))
     }
 
+    /// Commits `then`, whatever stands.
+    async fn always(&self, then: Vec<Op>) -> Result<Committed, StoreError> {
+        self.store.commit(Txn { then, ..Txn::default() }).await
+    }
+
     /// One key as it stands, and the store's revision when it answered.
     async fn get(&self, key: &Key) -> Result<(Option<KeyValue>, Revision), StoreError> {
-        let read = vec![Op::Get(key.to_string())];
-        let mut committed = self.store.commit(Txn { then: read, ..Txn::default() }).await?;
+        let mut committed = self.always(vec![Op::Get(key.to_string())]).await?;
         let entry = match committed.results.pop() {
             Some(OpResult::Found(mut entries)) => entries.pop(),
             _ => None,

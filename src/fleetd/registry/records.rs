@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::store::KeyValue;
+use crate::fleetd::chain::chain;
 use crate::model::{MachineId, TargetState};
 use crate::unitfile::UnitHash;
 
@@ -110,6 +112,15 @@ pub struct Garbage {
 /// Reads a stored value.
 pub fn decode<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, Garbage> {
     serde_json::from_slice(value).map_err(|source| Garbage { key: key.to_owned(), source })
+}
+
+/// Reads a stored value; one that does not read is reported and skipped.
+pub(super) fn readable<T: DeserializeOwned>(entry: &KeyValue) -> Option<T> {
+    decode(&entry.key, &entry.value)
+        .inspect_err(|garbage| {
+            tracing::error!(error = %chain(garbage), "skipping an unreadable value");
+        })
+        .ok()
 }
 
 /// Writes a value for the store.

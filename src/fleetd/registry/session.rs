@@ -1,12 +1,11 @@
 //! The agent's operations: to be a machine of the cluster, to win and release units, and to report
 //! what systemd says. All of it hangs on the machine's session lease.
 
-use crate::fleetd::chain::chain;
 use std::time::Duration;
 
 use super::Registry;
 use super::keys::{HOLDERS, Key};
-use super::records::{HolderRecord, MachineRecord, StateRecord, UnitRecord, decode, encode};
+use super::records::{HolderRecord, MachineRecord, StateRecord, UnitRecord, encode, readable};
 use super::store::{
     Committed, Compare, Event, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
 };
@@ -207,10 +206,6 @@ impl Registry {
         }
         Ok(())
     }
-
-    async fn always(&self, then: Vec<Op>) -> Result<Committed, StoreError> {
-        self.store.commit(Txn { then, ..Txn::default() }).await
-    }
 }
 
 /// Reads the two answers of an attempt: the put or the holder that is there, then the unit.
@@ -245,12 +240,4 @@ fn only(result: OpResult) -> Option<KeyValue> {
         OpResult::Found(mut entries) => entries.pop(),
         _ => None,
     }
-}
-
-fn readable<T: serde::de::DeserializeOwned>(entry: &KeyValue) -> Option<T> {
-    decode(&entry.key, &entry.value)
-        .inspect_err(|garbage| {
-            tracing::error!(error = %chain(garbage), "skipping a stored value");
-        })
-        .ok()
 }

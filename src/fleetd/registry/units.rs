@@ -4,7 +4,7 @@
 use super::Registry;
 use super::keys::Key;
 use super::records::{UnitRecord, decode, encode};
-use super::store::{Compare, Op, OpResult, Revision, StoreError, Txn};
+use super::store::{Compare, Op, OpResult, Revision, StoreError};
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 
@@ -70,8 +70,8 @@ impl Registry {
 
     /// Removes a unit. `None`: there was none.
     pub async fn destroy_unit(&self, name: &UnitName) -> Result<Option<Revision>, StoreError> {
-        let then = vec![Op::Delete(Key::Unit(name.clone()).to_string())];
-        let committed = self.store.commit(Txn { then, ..Txn::default() }).await?;
+        let delete = Op::Delete(Key::Unit(name.clone()).to_string());
+        let committed = self.always(vec![delete]).await?;
         let existed = committed.results.contains(&OpResult::Deleted(true));
         Ok(existed.then_some(committed.revision))
     }
