@@ -182,3 +182,25 @@ async fn the_second_machine_with_an_id_is_refused_until_the_first_is_gone() {
     first.end_fleetd(Farewell::Leave).await;
     second.until_standing(Standing::Member).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_store_stops_nothing() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    m1.end_fleetd(Farewell::Keep).await;
+    calls(&m1);
+    let wiped = Machines::new();
+    let m2 = wiped.boot("m2").await;
+    wiped.start_fleetd(&mut m1).await;
+    wiped.put("b.service", Some(SERVICE), Launched).await;
+    wiped.until_reported("b.service", &m2, "active").await;
+    // Many rounds of its trying again.
+    tokio::time::sleep(TTL * 10).await;
+    assert_eq!(calls(&m1), [""; 0]);
+    assert_eq!(
+        wiped.registry.present(&m1.id).await.unwrap().map(|present| present.record.ip),
+        None
+    );
+}

@@ -142,6 +142,7 @@ impl Agent {
             was_member
         });
         let token = Token::read_or_make(&self.settings.run_folder)?;
+        let token = self.of_this_cluster(token).await?;
         self.settings.record.session = token.session;
         match self.registry.present(&self.settings.machine).await? {
             None => self.begin(token).await,
@@ -152,6 +153,19 @@ impl Agent {
                 self.wait_behind(&present);
                 Ok(())
             }
+        }
+    }
+
+    /// A store that was wiped or exchanged, or another prefix, wants none of the units that run
+    /// here. That is no reason to stop them: a person has to say so, by stopping fleet.service.
+    async fn of_this_cluster(&self, token: Token) -> Result<Token, AgentError> {
+        let found = self.registry.cluster_id().await?;
+        match token.cluster {
+            Some(known) if known == found => Ok(token),
+            Some(known) if self.observed.values().any(|here| here.status.is_some()) => {
+                Err(AgentError::OtherCluster { known, found })
+            }
+            _ => token.of_cluster(&self.settings.run_folder, found),
         }
     }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 pub use diff::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, diff};
 pub use member::Standing;
@@ -80,6 +81,18 @@ pub enum AgentError {
     /// systemd failed as a whole, not for one unit.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
+    /// The store is not the one this machine's units came from.
+    #[error(
+        "the units here are of cluster {known}, and the store is now that of {found}: they run on, \
+         and this machine stays out. Bring the store back, or give the units up by stopping and \
+         starting fleet.service"
+    )]
+    OtherCluster {
+        /// The cluster whose units run here.
+        known: Uuid,
+        /// The cluster that the store has.
+        found: Uuid,
+    },
     /// Another one took this machine's key at the same time, or something unreadable is there.
     #[error("cannot join the cluster: the key of machine {0} is taken")]
     Taken(MachineId),

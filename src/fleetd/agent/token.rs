@@ -17,6 +17,8 @@ use crate::fleetd::registry::LeaseId;
 pub struct Token {
     /// Tells this life from another that claims the same machine id.
     pub session: Uuid,
+    /// The cluster that this life is of.
+    pub cluster: Option<Uuid>,
     lease: Option<StoredLease>,
 }
 
@@ -39,7 +41,7 @@ impl Token {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        let token = Token { session: Uuid::new_v4(), lease: None };
+        let token = Token { session: Uuid::new_v4(), cluster: None, lease: None };
         token.write(folder)?;
         Ok(token)
     }
@@ -48,6 +50,13 @@ impl Token {
     pub fn lease(&self) -> Option<(LeaseId, Duration)> {
         let StoredLease { id, ttl_secs } = self.lease?;
         Some((LeaseId(id), Duration::try_from_secs_f64(ttl_secs).ok()?))
+    }
+
+    /// Writes down which cluster this life is of.
+    pub fn of_cluster(self, folder: &Path, cluster: Uuid) -> Result<Token, AgentError> {
+        let token = Token { cluster: Some(cluster), lease: None, ..self };
+        token.write(folder)?;
+        Ok(token)
     }
 
     /// Writes down which lease the session has from now on.

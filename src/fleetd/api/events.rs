@@ -99,7 +99,7 @@ fn describe(cluster: &Cluster, keys: &BTreeSet<Key>, at: Revision) -> Vec<Event>
                 let (name, machine_id) = (name.clone(), id.clone());
                 events.push(Event::State(StateEvent { revision, name, machine_id, state }));
             }
-            Key::Planned(_) | Key::Leader | Key::Holder(_) => {}
+            Key::Cluster | Key::Planned(_) | Key::Leader | Key::Holder(_) => {}
         }
     }
     events.extend(units.into_iter().map(|name| {

@@ -122,6 +122,7 @@ impl Cluster {
                 let planned = decode(&entry.key, value)?;
                 self.schedule.entry(machine.clone()).or_default().planned = Some(Revision(planned));
             }
+            Key::Cluster => {}
             Key::Leader => self.leader = Some(decode(&entry.key, value)?),
             Key::Machine(machine) => {
                 let record: MachineRecord = decode(&entry.key, value)?;
@@ -175,6 +176,7 @@ impl Cluster {
             Key::Planned(machine) => {
                 remove_within(&mut self.schedule, &machine, |schedule| schedule.planned = None);
             }
+            Key::Cluster => {}
             Key::Leader => self.leader = None,
             Key::Machine(machine) => drop(self.machines.remove(&machine)),
             Key::Holder(name) => drop(self.holders.remove(&name)),

@@ -2,6 +2,7 @@
 //!
 //! | key | writer | lives |
 //! |---|---|---|
+//! | `cluster` | the first agent, create-only | for ever |
 //! | `unit/<name>` | API | until destroyed |
 //! | `machine-metadata/<machine>/<key>` | API | until removed |
 //! | `schedule/<machine>/<name>` | engine, under its leader key | until moved |
@@ -19,6 +20,8 @@ use crate::unitfile::UnitName;
 /// Every key fleet writes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
+    /// Which cluster this is.
+    Cluster,
     /// A unit's file and what is wanted of it.
     Unit(UnitName),
     /// One piece of metadata set through the API; overrides the machine's own.
@@ -37,12 +40,17 @@ pub enum Key {
     State(UnitName, MachineId),
 }
 
+const CLUSTER: &str = "cluster";
+
 /// The name of [`Key::Planned`] beside unit names. No unit name starts with `@`.
 const PLANNED: &str = "@planned";
 
 impl Key {
     /// Reads a key. `None`: not one of fleet's.
     pub fn parse(key: &str) -> Option<Key> {
+        if key == CLUSTER {
+            return Some(Key::Cluster);
+        }
         let (kind, rest) = key.split_once('/')?;
         let two = || rest.split_once('/');
         Some(match kind {
@@ -74,6 +82,7 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Key::Cluster => f.write_str(CLUSTER),
             Key::Unit(name) => write!(f, "unit/{name}"),
             Key::Metadata(machine, key) => write!(f, "machine-metadata/{machine}/{key}"),
             Key::Schedule(machine, name) => write!(f, "schedule/{machine}/{name}"),
@@ -103,6 +112,7 @@ mod tests {
         let unit = UnitName::parse("web@1.service").unwrap();
         let machine = MachineId::parse("113f16a7b2c94ad09a1ea1c36e2bfa6b").unwrap();
         let keys = [
+            Key::Cluster,
             Key::Unit(unit.clone()),
             Key::Metadata(machine.clone(), "rack/row".into()),
             Key::Schedule(machine.clone(), unit.clone()),

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::Registry;
 use super::keys::{HOLDERS, Key};
 use super::records::{HolderRecord, MachineRecord, StateRecord, UnitRecord, encode, readable};
@@ -45,6 +47,19 @@ impl Registry {
     /// A lease for a session.
     pub async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
         self.store.grant(ttl).await
+    }
+
+    /// Which cluster this is: an id that the first agent to ask gave to the store.
+    pub async fn cluster_id(&self) -> Result<Uuid, StoreError> {
+        let key = Key::Cluster.to_string();
+        let new = Uuid::new_v4();
+        let put = Op::Put { key: key.clone(), value: encode(&new), lease: None };
+        let when = vec![Compare::Absent(key.clone())];
+        let otherwise = vec![Op::Get(key)];
+        let mut answer = self.store.commit(Txn { when, then: vec![put], otherwise }).await?;
+        let found = answer.results.pop().and_then(only).as_ref().and_then(readable);
+        // An id that does not read is as good as any other that is not the one we know.
+        Ok(found.unwrap_or(new))
     }
 
     /// What stands under a machine's key. A record that does not read counts as none of ours:
