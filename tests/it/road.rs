@@ -2,7 +2,7 @@
 //! and engines; the store and systemd are their twins in memory.
 
 use fleet::fleetd::agent::{Farewell, Standing};
-use fleet::fleetd::systemd::Call;
+use fleet::fleetd::systemd::{Call, UnitManager};
 use fleet::model::TargetState::{Inactive, Launched, Loaded};
 
 use crate::support::machines::{Machine, Machines, TTL, unit};
@@ -203,4 +203,34 @@ async fn another_store_stops_nothing() {
         wiped.registry.present(&m1.id).await.unwrap().map(|present| present.record.ip),
         None
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_that_an_earlier_fleetd_reported_outlives_its_unit() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    m1.kill_fleetd().await;
+    // As if fleetd had been killed after it unlinked the unit, before it could tell.
+    let name = unit("a.service");
+    m1.units.stop(&name).await.unwrap();
+    m1.units.unlink(std::slice::from_ref(&name)).await[0].1.as_ref().unwrap();
+    cluster.registry.destroy_unit(&name).await.unwrap();
+    cluster.start_fleetd(&mut m1).await;
+    cluster.until("nothing left", |c| c.states.is_empty() && c.holders.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_whose_key_was_removed_joins_again() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    calls(&m1);
+    let life = cluster.registry.present(&m1.id).await.unwrap().unwrap().created;
+    cluster.registry.leave(&m1.id, life).await.unwrap();
+    cluster.until("it is back", |c| c.machines.values().any(|m| m.created != life)).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    assert_eq!(calls(&m1), [""; 0]);
 }

@@ -165,6 +165,8 @@ impl Agent {
                 Err(error) => {
                     self.link_failed(&name, &error);
                     self.hold_back(&name, "link", &error);
+                    // Its file is there all the same, and has to go if the unit does.
+                    self.dirty.mark(name);
                 }
             }
         }

@@ -209,8 +209,8 @@ impl Agent {
         }
         tracing::info!(%machine, life = %present.created, "taken the session up again");
         self.hold_what_hangs_on(lease).await?;
-        self.membership = Membership::In(self.session(lease, ttl), present.created);
-        self.standing.send_replace(Standing::Member);
+        self.publisher.resume(lease, self.registry.reported(lease).await?);
+        self.enter(self.session(lease, ttl), present.created);
         Ok(())
     }
 
@@ -237,8 +237,7 @@ impl Agent {
         match self.registry.join(machine, record, session.lease).await {
             Ok(Some(life)) => {
                 tracing::info!(%machine, %life, "joined the cluster");
-                self.membership = Membership::In(session, life);
-                self.standing.send_replace(Standing::Member);
+                self.enter(session, life);
                 Ok(())
             }
             // It may be our own doing, if the answer to an earlier attempt was lost: arriving anew
@@ -249,6 +248,21 @@ impl Agent {
                 Err(error.into())
             }
         }
+    }
+
+    /// Is a machine of the cluster from now on, until its key is gone. That goes with the lease as a
+    /// rule; where somebody removed it, nobody else would notice.
+    fn enter(&mut self, session: Session, life: Revision) {
+        self.membership = Membership::In(session, life);
+        self.standing.send_replace(Standing::Member);
+        let (registry, machine) = (self.registry.clone(), self.settings.machine.clone());
+        let retry = self.settings.ttl / 6;
+        self.waits.spawn(async move {
+            while registry.departure(&machine, life).await.is_err() {
+                tokio::time::sleep(retry).await;
+            }
+            Wake::Expelled(life)
+        });
     }
 
     fn session(&self, lease: LeaseId, ttl: Duration) -> Session {

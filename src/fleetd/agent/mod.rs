@@ -29,7 +29,9 @@ pub use task::{Action, Reason, Task};
 
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
-use crate::fleetd::registry::{MachineRecord, Mirror, Registry, Schedule, StoreError, schedule_of};
+use crate::fleetd::registry::{
+    MachineRecord, Mirror, Registry, Revision, Schedule, StoreError, schedule_of,
+};
 use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -119,6 +121,8 @@ enum Wake {
     Released(UnitName),
     /// The other bearer of this machine's id was waited for.
     Other(Other),
+    /// The key of this life of the machine is gone.
+    Expelled(Revision),
     /// A unit that was left alone may be tried again.
     Retry(UnitName),
 }
@@ -189,14 +193,19 @@ impl Agent {
         let mut stop = stop;
         let mut scheduled = self.schedule.reached();
         let mut backoff = Backoff::up_to(self.settings.ttl / 6);
+        let mut warned = false;
         loop {
             let retry = match self.pass().await {
                 Ok(()) => {
                     backoff.reset();
+                    warned = false;
                     None
                 }
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "agent: trying again");
+                    // Once for each time of trouble, which can be long.
+                    if !std::mem::replace(&mut warned, true) {
+                        tracing::warn!(error = %chain(&error), "agent: trying again");
+                    }
                     Some(Instant::now() + backoff.next())
                 }
             };
@@ -253,6 +262,10 @@ impl Agent {
                 }
             }
             Wake::Other(other) => self.other_bearer(other),
+            Wake::Expelled(life) if self.membership.life() == Some(life) && !self.leaving => {
+                self.membership = Membership::Out;
+            }
+            Wake::Expelled(_) => {}
             Wake::Retry(name) => {
                 if let Some(here) = self.observed.get_mut(&name) {
                     here.held_back = false;

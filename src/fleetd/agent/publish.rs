@@ -35,8 +35,8 @@ struct State {
     lease: Option<LeaseId>,
     /// What is true.
     current: BTreeMap<UnitName, StateRecord>,
-    /// What the store was told, under this lease.
-    reported: BTreeMap<UnitName, StateRecord>,
+    /// What the store was told, under this lease; `None` where the answer was lost.
+    reported: BTreeMap<UnitName, Option<StateRecord>>,
 }
 
 /// A change to report; `None`: the unit is gone.
@@ -50,6 +50,13 @@ impl Publisher {
         Publisher { shared, task }
     }
 
+    /// What an earlier fleetd reported under the lease that is taken up again.
+    pub fn resume(&self, lease: LeaseId, reported: BTreeMap<UnitName, StateRecord>) {
+        let mut state = self.shared.lock();
+        state.lease = Some(lease);
+        state.reported = reported.into_iter().map(|(name, is)| (name, Some(is))).collect();
+    }
+
     /// What is true now. Under a new lease everything is reported anew.
     pub fn update(&self, lease: Option<LeaseId>, current: BTreeMap<UnitName, StateRecord>) {
         let mut state = self.shared.lock();
@@ -57,9 +64,8 @@ impl Publisher {
             state.lease = lease;
             state.reported.clear();
         }
-        let news = current != state.reported;
         state.current = current;
-        if news {
+        if !state.reports().is_empty() {
             self.shared.wake.notify_one();
         }
     }
@@ -75,11 +81,20 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Changes what is known of the store, if that is still under this lease.
+    fn under(&self, lease: LeaseId, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        if state.lease == Some(lease) {
+            change(&mut state);
+        }
+    }
 }
 
 impl State {
     fn reports(&self) -> Vec<Report> {
-        let changed = self.current.iter().filter(|(name, is)| self.reported.get(*name) != Some(is));
+        let told = |name: &UnitName| self.reported.get(name).and_then(Option::as_ref);
+        let changed = self.current.iter().filter(|(name, is)| told(name) != Some(is));
         let gone = self.reported.keys().filter(|name| !self.current.contains_key(*name));
         let changed = changed.map(|(name, is)| (name.clone(), Some(is.clone())));
         changed.chain(gone.map(|name| (name.clone(), None))).collect()
@@ -88,10 +103,15 @@ impl State {
     fn note(&mut self, reports: Vec<Report>) {
         for (name, record) in reports {
             match record {
-                Some(record) => drop(self.reported.insert(name, record)),
+                Some(record) => drop(self.reported.insert(name, Some(record))),
                 None => drop(self.reported.remove(&name)),
             }
         }
+    }
+
+    /// The answer was lost: the store may have been told or not.
+    fn doubt(&mut self, reports: Vec<Report>) {
+        self.reported.extend(reports.into_iter().map(|(name, _)| (name, None)));
     }
 }
 
@@ -109,15 +129,13 @@ async fn publish(shared: Arc<Shared>, registry: Registry, machine: MachineId, re
         match registry.publish(&machine, lease, &reports).await {
             Ok(()) => {
                 backoff.reset();
-                let mut state = shared.lock();
-                if state.lease == Some(lease) {
-                    state.note(reports);
-                }
+                shared.under(lease, |state| state.note(reports));
             }
             // The agent will notice too, and come back with another lease.
             Err(StoreError::LeaseGone { .. }) => shared.wake.notified().await,
             Err(error) => {
                 tracing::debug!(error = %chain(&error), "reporting states");
+                shared.under(lease, |state| state.doubt(reports));
                 tokio::time::sleep(backoff.next()).await;
             }
         }

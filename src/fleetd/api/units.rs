@@ -5,6 +5,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse};
 
+use serde_json::{Map, Value};
+
 use super::answer::ApiError;
 use super::ask::{Asked, ListQuery, Named};
 use super::entity::{self, File};
@@ -43,8 +45,11 @@ pub async fn put(
     Named(name): Named,
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
-    let sent: Unit = body::json(request).await?;
-    let put = checked(&name, sent)?;
+    // By way of an object: serde takes an array for a struct, too.
+    let object: Map<String, Value> = body::json(request).await?;
+    let sent = serde_json::from_value(Value::Object(object));
+    let sent = sent.map_err(|error| ApiError::bad_request(format!("the body is no unit: {error}")));
+    let put = checked(&name, sent?)?;
     let outcome = api.registry.put_unit(&name, &put).await?;
     let status = if outcome.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     Ok((status, at(outcome.revision)))

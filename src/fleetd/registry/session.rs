@@ -1,12 +1,13 @@
 //! The agent's operations: to be a machine of the cluster, to win and release units, and to report
 //! what systemd says. All of it hangs on the machine's session lease.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::Registry;
-use super::keys::{HOLDERS, Key};
+use super::keys::{HOLDERS, Key, STATES};
 use super::records::{HolderRecord, MachineRecord, StateRecord, UnitRecord, encode, readable};
 use super::store::{
     Committed, Compare, Event, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
@@ -200,6 +201,20 @@ impl Registry {
                 _ => None,
             })
             .collect())
+    }
+
+    /// What hangs on a session of what was reported: by a fleetd that was restarted since.
+    pub async fn reported(
+        &self,
+        lease: LeaseId,
+    ) -> Result<BTreeMap<UnitName, StateRecord>, StoreError> {
+        let range = self.store.range(STATES).await?;
+        let ours = range.entries.iter().filter(|entry| entry.lease == Some(lease));
+        let state = |entry: &KeyValue| match Key::parse(&entry.key)? {
+            Key::State(name, _) => Some((name, readable(entry)?)),
+            _ => None,
+        };
+        Ok(ours.filter_map(state).collect())
     }
 
     /// Reports what systemd says; `None` for units that are gone.
