@@ -75,7 +75,10 @@ pub async fn run(settings: Settings, standalone: bool, listen: Vec<String>) -> R
     notify::ready();
     let interrupted = loop {
         tokio::select! {
-            _ = hangup.recv() => tracing::info!("Reloading configuration"),
+            _ = hangup.recv() => {
+                tracing::info!("Reloading configuration");
+                tracing::warn!("what changed there takes effect when fleet.service is restarted");
+            }
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break true,
         }
