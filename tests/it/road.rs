@@ -2,7 +2,7 @@
 //! and engines; the store and systemd are their twins in memory.
 
 use fleet::fleetd::agent::{Farewell, Standing};
-use fleet::fleetd::systemd::{Call, UnitManager};
+use fleet::fleetd::systemd::{Call, Refusal, UnitManager};
 use fleet::model::TargetState::{Inactive, Launched, Loaded};
 
 use crate::support::machines::{Machine, Machines, TTL, unit};
@@ -233,4 +233,34 @@ async fn a_machine_whose_key_was_removed_joins_again() {
     cluster.until("it is back", |c| c.machines.values().any(|m| m.created != life)).await;
     cluster.until_reported("a.service", &m1, "active").await;
     assert_eq!(calls(&m1), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_outlives_a_systemd_that_is_away() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    m1.until_standing(Standing::Member).await;
+    m1.units.disconnect();
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until("scheduled", |c| c.machines_of(&unit("a.service")).count() == 1).await;
+    tokio::time::sleep(TTL).await;
+    m1.units.reconnect();
+    cluster.until_reported("a.service", &m1, "active").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_systemd_refuses_is_told_and_leaves_nothing() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    let name = unit("a.service");
+    m1.units.refuse(Refusal::Link, &name);
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    let told = |c: &fleet::fleetd::registry::Cluster| {
+        let state = c.states.get(&unit("a.service")).and_then(|on| on.values().next());
+        state.is_some_and(|state| state.message.is_some() && state.job.as_deref() == Some("failed"))
+    };
+    cluster.until("told", told).await;
+    cluster.registry.destroy_unit(&name).await.unwrap();
+    cluster.until("nothing left", |c| c.states.is_empty() && c.holders.is_empty()).await;
+    assert!(m1.units.files().await.unwrap().is_empty());
 }
