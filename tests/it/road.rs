@@ -2,6 +2,7 @@
 //! and engines; the store and systemd are their twins in memory.
 
 use fleet::fleetd::agent::{Farewell, Standing};
+use fleet::fleetd::registry::Cluster;
 use fleet::fleetd::systemd::{Call, Refusal, UnitManager};
 use fleet::model::TargetState::{Inactive, Launched, Loaded};
 
@@ -36,7 +37,7 @@ async fn start_stop_unload() {
     assert_eq!(calls(&m1), ["stop a.service"]);
 
     cluster.put("a.service", None, Inactive).await;
-    let gone = |c: &fleet::fleetd::registry::Cluster| c.states.is_empty() && c.holders.is_empty();
+    let gone = |c: &Cluster| c.states.is_empty() && c.holders.is_empty();
     cluster.until("unloaded and released", gone).await;
     assert_eq!(calls(&m1), ["unlink a.service"]);
 }
@@ -67,9 +68,8 @@ async fn destroyed_and_started_with_another_file() {
     cluster.put("a.service", Some(other), Launched).await;
     let hash = fleet::unitfile::UnitFile::parse(other).unwrap().hash();
     cluster.until_reported("a.service", &m1, "active").await;
-    let has_new_file = |c: &fleet::fleetd::registry::Cluster| {
-        c.states[&unit("a.service")].values().all(|state| state.hash == hash)
-    };
+    let has_new_file =
+        |c: &Cluster| c.states[&unit("a.service")].values().all(|state| state.hash == hash);
     cluster.until("started from the new file", has_new_file).await;
 }
 
@@ -78,7 +78,7 @@ async fn a_oneshot_runs_once() {
     let cluster = Machines::new();
     let mut m1 = cluster.boot("m1").await;
     cluster.put("once.service", Some(ONESHOT), Launched).await;
-    let finished = |c: &fleet::fleetd::registry::Cluster| {
+    let finished = |c: &Cluster| {
         let state = c.states.get(&unit("once.service")).and_then(|on| on.values().next());
         state.is_some_and(|state| state.active == "inactive" && state.job.is_some())
     };
@@ -158,7 +158,7 @@ async fn a_session_that_was_lost_is_rebuilt_without_stopping_a_unit() {
     cluster.put("a.service", Some(SERVICE), Launched).await;
     cluster.until_reported("a.service", &m1, "active").await;
     calls(&m1);
-    let life = |c: &fleet::fleetd::registry::Cluster| c.machines.values().next().map(|m| m.created);
+    let life = |c: &Cluster| c.machines.values().next().map(|m| m.created);
     let before = life(&cluster.registry.cluster().read());
     let lease = cluster.registry.present(&m1.id).await.unwrap().unwrap().lease.unwrap();
     cluster.registry.revoke(lease).await.unwrap();
@@ -255,7 +255,7 @@ async fn a_link_that_systemd_refuses_is_told_and_leaves_nothing() {
     let name = unit("a.service");
     m1.units.refuse(Refusal::Link, &name);
     cluster.put("a.service", Some(SERVICE), Launched).await;
-    let told = |c: &fleet::fleetd::registry::Cluster| {
+    let told = |c: &Cluster| {
         let state = c.states.get(&unit("a.service")).and_then(|on| on.values().next());
         state.is_some_and(|state| state.message.is_some() && state.job.as_deref() == Some("failed"))
     };
@@ -263,4 +263,20 @@ async fn a_link_that_systemd_refuses_is_told_and_leaves_nothing() {
     cluster.registry.destroy_unit(&name).await.unwrap();
     cluster.until("nothing left", |c| c.states.is_empty() && c.holders.is_empty()).await;
     assert!(m1.units.files().await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_key_is_noticed_also_after_its_history_was_compacted() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    m1.end_fleetd(Farewell::Keep).await;
+    let now = cluster.registry.revision().await.unwrap();
+    cluster.registry.compact(now).await.unwrap();
+    cluster.start_fleetd(&mut m1).await;
+    m1.until_standing(Standing::Member).await;
+    let life = cluster.registry.present(&m1.id).await.unwrap().unwrap().created;
+    cluster.registry.leave(&m1.id, life).await.unwrap();
+    cluster.until("it is back", |c| c.machines.values().any(|m| m.created != life)).await;
 }

@@ -4,14 +4,11 @@
 
 use super::plan::{Change, Decision};
 use crate::fleetd::registry::{
-    Cluster, Compare, Key, Leadership, Op, OpResult, Registry, Revision, StoreError, Txn, encode,
+    Cluster, Compare, Key, Leadership, NESTED_MAX, Op, OpResult, Registry, Revision, StoreError,
+    Txn, encode,
 };
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
-
-/// Decisions in one request. etcd takes 128 operations at each depth of a transaction, less those
-/// of the level above (its `checkTxnRequest`); a decision needs two conditions and one operation.
-const BATCH: usize = 100;
 
 /// What became of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub async fn apply(
     decisions: &[(Decision, Guarded)],
 ) -> Result<Applied, StoreError> {
     let mut reached = leadership.term;
-    for batch in decisions.chunks(BATCH) {
+    for batch in decisions.chunks(NESTED_MAX) {
         let steps = batch.iter().map(|(_, guarded)| Op::Nested(guarded.0.clone())).collect();
         let Some(committed) = registry.commit_as_leader(leadership, steps).await? else {
             return Ok(Applied::NotLeading);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Registry;
 use super::keys::Key;
 use super::records::{LeaderRecord, encode};
-use super::store::{Committed, Compare, Event, LeaseId, Op, Revision, StoreError};
+use super::store::{Committed, Compare, LeaseId, Op, Revision, StoreError};
 
 /// Proof of having won the leader key: its lease, and the revision at which it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,18 +19,9 @@ pub struct Leadership {
 impl Registry {
     /// Returns once nobody leads.
     pub async fn leader_vacancy(&self) -> Result<(), StoreError> {
-        loop {
-            let (entry, revision) = self.get(&Key::Leader).await?;
-            if entry.is_none() {
-                return Ok(());
-            }
-            let mut changes = self.store.watch(&Key::Leader.to_string(), revision.next()).await?;
-            while let Some(change) = changes.recv().await {
-                let gone = |event: &Event| matches!(event, Event::Deleted(_));
-                if change?.events.iter().any(gone) {
-                    return Ok(());
-                }
-            }
+        match self.get(&Key::Leader).await? {
+            (None, _) => Ok(()),
+            (Some(_), seen) => self.until_gone(&Key::Leader, seen).await,
         }
     }
 
@@ -40,14 +31,14 @@ impl Registry {
         candidate: &LeaderRecord,
         ttl: Duration,
     ) -> Result<Option<Leadership>, StoreError> {
-        let lease = self.store.grant(ttl).await?;
+        let lease = self.grant(ttl).await?;
         let key = Key::Leader.to_string();
         let put = Op::Put { key: key.clone(), value: encode(candidate), lease: Some(lease) };
         let won = self.commit_if(vec![Compare::Absent(key)], vec![put]).await?;
         match won {
             Some(won) => Ok(Some(Leadership { lease, term: won.revision })),
             None => {
-                self.store.revoke(lease).await?;
+                self.revoke(lease).await?;
                 Ok(None)
             }
         }
@@ -66,15 +57,5 @@ impl Registry {
     /// Drops history older than `revision`; watches from before it must read anew.
     pub async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
         self.store.compact(revision).await
-    }
-
-    /// Renews a lease: the leader's, or a machine's session.
-    pub async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
-        self.store.keep_alive(lease).await
-    }
-
-    /// Ends a lease, and all that hangs on it, at once.
-    pub async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
-        self.store.revoke(lease).await
     }
 }

@@ -42,6 +42,10 @@ pub use units::{Put, PutError, PutOutcome};
 
 use on_demand::OnDemand;
 
+/// Nested transactions in one request: they leave each of them [`MAX_TXN_OPS`] less this many
+/// conditions and steps, which is plenty.
+pub const NESTED_MAX: usize = 100;
+
 /// The cluster's memory in fleet's verbs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Registry {
@@ -71,6 +75,21 @@ impl Registry {
         self.store.revision().await
     }
 
+    /// A lease, for a session or a term, that ends `ttl` after its last renewal.
+    pub async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
+        self.store.grant(ttl).await
+    }
+
+    /// Renews a lease.
+    pub async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
+        self.store.keep_alive(lease).await
+    }
+
+    /// Ends a lease, and all that hangs on it, at once.
+    pub async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
+        self.store.revoke(lease).await
+    }
+
     /// Commits `then` unless a condition in `when` fails; `None` if one did.
     async fn commit_if(
         &self,
@@ -94,5 +113,34 @@ impl Registry {
             _ => None,
         };
         Ok((entry, committed.revision))
+    }
+
+    /// Returns once a key that stood at `seen` is gone, also where another of its name has taken
+    /// its place since. A watch that breaks off, or that cannot go back so far, is begun anew.
+    async fn until_gone(&self, key: &Key, mut seen: Revision) -> Result<(), StoreError> {
+        loop {
+            match self.deleted_after(key, seen).await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(StoreError::Compacted { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            match self.get(key).await? {
+                (Some(entry), now) if entry.created <= seen => seen = now,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits for a key to be deleted after `seen`; `false` when the watch ends before that.
+    async fn deleted_after(&self, key: &Key, seen: Revision) -> Result<bool, StoreError> {
+        // The watch is on a prefix: another key may begin with this one's name.
+        let deleted = Event::Deleted(key.to_string());
+        let mut changes = self.store.watch(&key.to_string(), seen.next()).await?;
+        while let Some(change) = changes.recv().await {
+            if change?.events.contains(&deleted) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -2,21 +2,17 @@
 //! what systemd says. All of it hangs on the machine's session lease.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Registry;
 use super::keys::{HOLDERS, Key, STATES};
 use super::records::{HolderRecord, MachineRecord, StateRecord, UnitRecord, encode, readable};
 use super::store::{
-    Committed, Compare, Event, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
+    Committed, Compare, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
 };
+use super::{NESTED_MAX, Registry};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
-
-/// Units in one request: each is a nested transaction, of which etcd takes 128 less its depth.
-const BATCH: usize = 100;
 
 /// The `machine/` key as it stands.
 #[derive(Debug, Clone)]
@@ -45,11 +41,6 @@ pub struct Won {
 }
 
 impl Registry {
-    /// A lease for a session.
-    pub async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
-        self.store.grant(ttl).await
-    }
-
     /// Which cluster this is: an id that the first agent to ask gave to the store.
     pub async fn cluster_id(&self) -> Result<Uuid, StoreError> {
         let key = Key::Cluster.to_string();
@@ -75,24 +66,12 @@ impl Registry {
 
     /// Returns once a machine's key, last seen at `seen`, is gone.
     pub async fn departure(&self, machine: &MachineId, seen: Revision) -> Result<(), StoreError> {
-        self.deletion(&Key::Machine(machine.clone()), seen).await
+        self.until_gone(&Key::Machine(machine.clone()), seen).await
     }
 
     /// Returns once a unit, whose holder was last seen at `seen`, is released.
     pub async fn released(&self, name: &UnitName, seen: Revision) -> Result<(), StoreError> {
-        self.deletion(&Key::Holder(name.clone()), seen).await
-    }
-
-    async fn deletion(&self, key: &Key, seen: Revision) -> Result<(), StoreError> {
-        let mut changes = self.store.watch(&key.to_string(), seen.next()).await?;
-        while let Some(change) = changes.recv().await {
-            // The watch is on a prefix: another key may begin with this one's name.
-            let deleted = Event::Deleted(key.to_string());
-            if change?.events.contains(&deleted) {
-                break;
-            }
-        }
-        Ok(())
+        self.until_gone(&Key::Holder(name.clone()), seen).await
     }
 
     /// Becomes a machine of the cluster. `None`: the id is taken. Else the revision that names
@@ -148,7 +127,7 @@ impl Registry {
             })
         };
         let mut all = Vec::with_capacity(names.len());
-        for batch in names.chunks(BATCH) {
+        for batch in names.chunks(NESTED_MAX) {
             let committed = self.always(batch.iter().map(attempt).collect()).await?;
             let revision = committed.revision;
             let outcomes = batch.iter().zip(committed.results);
@@ -163,7 +142,7 @@ impl Registry {
         names: &[UnitName],
     ) -> Result<Vec<(UnitName, Option<UnitRecord>)>, StoreError> {
         let mut all = Vec::with_capacity(names.len());
-        for batch in names.chunks(BATCH) {
+        for batch in names.chunks(NESTED_MAX) {
             let get = |name: &UnitName| Op::Get(Key::Unit(name.clone()).to_string());
             let committed = self.always(batch.iter().map(get).collect()).await?;
             let found = batch.iter().cloned().zip(committed.results);
@@ -185,7 +164,7 @@ impl Registry {
             let then = vec![Op::Delete(key), Op::Delete(state)];
             Op::Nested(Txn { when, then, otherwise: Vec::new() })
         };
-        for batch in names.chunks(BATCH) {
+        for batch in names.chunks(NESTED_MAX) {
             self.always(batch.iter().map(release).collect()).await?;
         }
         Ok(())
@@ -231,7 +210,7 @@ impl Registry {
                 None => Op::Delete(key),
             }
         };
-        for batch in states.chunks(BATCH) {
+        for batch in states.chunks(NESTED_MAX) {
             self.always(batch.iter().map(write).collect()).await?;
         }
         Ok(())
