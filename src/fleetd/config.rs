@@ -2,11 +2,13 @@
 //! sees of it. Nothing past [`Settings`] handles raw text.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use configparser::ini::{Ini, IniDefault};
+
+use super::registry::{EtcdSettings, TlsFiles};
 
 /// Every option, with its default as the file would say it. An empty default is "not set".
 const OPTIONS: &[(&str, &str)] = &[
@@ -38,7 +40,7 @@ pub struct Settings {
     /// 0 for information, 1 and more for debugging.
     pub verbosity: u8,
     /// The cluster's store.
-    pub etcd: EtcdOptions,
+    pub etcd: EtcdSettings,
     /// The address others reach this machine by; found from the routes if unset.
     pub public_ip: Option<String>,
     /// What this machine says of itself.
@@ -49,37 +51,6 @@ pub struct Settings {
     pub token_limit: usize,
     /// Whether this machine never leads.
     pub disable_engine: bool,
-}
-
-/// How to reach etcd.
-#[derive(Clone, PartialEq)]
-pub struct EtcdOptions {
-    /// Endpoints, as URLs.
-    pub servers: Vec<String>,
-    /// For one request.
-    pub request_timeout: Duration,
-    /// Where fleet's keys live.
-    pub key_prefix: String,
-    /// PEM file of the authority that signed etcd's certificate.
-    pub ca_file: Option<String>,
-    /// PEM files of this client's certificate and key.
-    pub identity: Option<(String, String)>,
-    /// Name and password.
-    pub user: Option<(String, String)>,
-}
-
-impl std::fmt::Debug for EtcdOptions {
-    /// Without the password, which must not get into a log.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EtcdOptions")
-            .field("servers", &self.servers)
-            .field("request_timeout", &self.request_timeout)
-            .field("key_prefix", &self.key_prefix)
-            .field("ca_file", &self.ca_file)
-            .field("identity", &self.identity)
-            .field("user", &self.user.as_ref().map(|(name, _)| name))
-            .finish()
-    }
 }
 
 /// Why fleetd will not start with these settings.
@@ -231,11 +202,11 @@ impl Options<'_> {
         Ok(ttl)
     }
 
-    fn etcd(&self) -> Result<EtcdOptions, ConfigError> {
-        let servers = list(self.get("etcd_servers"));
+    fn etcd(&self) -> Result<EtcdSettings, ConfigError> {
+        let endpoints = list(self.get("etcd_servers"));
         let is_url =
             |server: &String| server.starts_with("http://") || server.starts_with("https://");
-        if servers.is_empty() || !servers.iter().all(is_url) {
+        if endpoints.is_empty() || !endpoints.iter().all(is_url) {
             return Err(self.bad("etcd_servers", "should be URLs such as http://10.0.0.1:2379"));
         }
         let timeout = self.number("etcd_request_timeout", "a number of seconds")?;
@@ -249,12 +220,17 @@ impl Options<'_> {
             (Some(_), None) => Err(self.bad(b, format!("must be set too, since {a} is"))),
             (None, Some(_)) => Err(self.bad(a, format!("must be set too, since {b} is"))),
         };
-        Ok(EtcdOptions {
-            servers,
+        let ca = self.set("etcd_cafile").map(PathBuf::from);
+        let identity = pair("etcd_certfile", "etcd_keyfile")?;
+        let encrypted = ca.is_some()
+            || identity.is_some()
+            || endpoints.iter().any(|server| server.starts_with("https://"));
+        let identity = identity.map(|(certificate, key)| (certificate.into(), key.into()));
+        Ok(EtcdSettings {
+            endpoints,
             request_timeout,
-            key_prefix: format!("/{}/", self.get("etcd_key_prefix").trim_matches('/')),
-            ca_file: self.set("etcd_cafile"),
-            identity: pair("etcd_certfile", "etcd_keyfile")?,
+            prefix: format!("/{}/", self.get("etcd_key_prefix").trim_matches('/')),
+            tls: encrypted.then_some(TlsFiles { ca, identity }),
             user: pair("etcd_username", "etcd_password")?,
         })
     }

@@ -12,13 +12,11 @@ use tokio_util::task::TaskTracker;
 
 use super::agent::{Agent, AgentSettings, Farewell};
 use super::api::Api;
-use super::config::{EtcdOptions, Settings};
+use super::config::Settings;
 use super::engine::{Engine, EngineSettings};
 use super::identity::{self, OnlyOne};
 use super::notify;
-use super::registry::{
-    EmbeddedStore, EtcdSettings, EtcdStore, LeaderRecord, MachineRecord, Registry, Store, TlsFiles,
-};
+use super::registry::{EmbeddedStore, EtcdStore, LeaderRecord, MachineRecord, Registry, Store};
 use super::sockets::{self, Listener};
 use super::systemd::{StopKind, SystemdManager};
 use super::{Fatal, VERSION};
@@ -122,7 +120,7 @@ fn leader_ttl(agent_ttl: Duration) -> Duration {
 }
 
 fn record(settings: &Settings) -> MachineRecord {
-    let found = || identity::public_ip(&settings.etcd.servers).to_string();
+    let found = || identity::public_ip(&settings.etcd.endpoints).to_string();
     MachineRecord {
         ip: settings.public_ip.clone().unwrap_or_else(found),
         metadata: settings.metadata.clone(),
@@ -136,18 +134,7 @@ async fn store(settings: &Settings, standalone: bool) -> Result<Arc<dyn Store>, 
         let path = folder(STANDALONE_FOLDER)?.join("store.redb");
         return Ok(Arc::new(EmbeddedStore::open(path).await?));
     }
-    let EtcdOptions { servers, request_timeout, key_prefix, ca_file, identity, user } =
-        settings.etcd.clone();
-    let encrypted = ca_file.is_some()
-        || identity.is_some()
-        || servers.iter().any(|server| server.starts_with("https://"));
-    let tls = encrypted.then(|| TlsFiles {
-        ca: ca_file.map(PathBuf::from),
-        identity: identity.map(|(certificate, key)| (certificate.into(), key.into())),
-    });
-    let settings =
-        EtcdSettings { endpoints: servers, prefix: key_prefix, request_timeout, tls, user };
-    Ok(Arc::new(EtcdStore::connect(settings)?))
+    Ok(Arc::new(EtcdStore::connect(settings.etcd.clone())?))
 }
 
 async fn listeners(addresses: &[String], standalone: bool) -> Result<Vec<Listener>, Fatal> {

@@ -19,9 +19,9 @@ fn from_environment(variables: &[(&str, &str)]) -> Result<Loaded, String> {
 #[test]
 fn the_defaults_are_those_of_fleet() {
     let Loaded { settings, warnings } = from_environment(&[]).unwrap();
-    assert_eq!(settings.etcd.servers, ["http://127.0.0.1:2379"]);
+    assert_eq!(settings.etcd.endpoints, ["http://127.0.0.1:2379"]);
     assert_eq!(settings.etcd.request_timeout, Duration::from_secs(1));
-    assert_eq!(settings.etcd.key_prefix, "/_coreos.com/fleet/");
+    assert_eq!(settings.etcd.prefix, "/_coreos.com/fleet/");
     assert_eq!(settings.agent_ttl, Duration::from_secs(30));
     assert_eq!((settings.token_limit, settings.verbosity), (100, 0));
     assert!(!settings.disable_engine && settings.metadata.is_empty());
@@ -35,7 +35,7 @@ fn values_are_bare_or_quoted_and_lists_have_two_forms() {
     {
         let text = format!("# a comment\netcd_servers={servers}\nagent_ttl = \"1m30s\"\n");
         let settings = from_file(&text).unwrap().settings;
-        assert_eq!(settings.etcd.servers, ["http://a:1", "http://b:2"]);
+        assert_eq!(settings.etcd.endpoints, ["http://a:1", "http://b:2"]);
         assert_eq!(settings.agent_ttl, Duration::from_secs(90));
     }
     let settings = from_file("metadata=\"disk=ssd,region=us-east=1\"\n").unwrap().settings;

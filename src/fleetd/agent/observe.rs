@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diff::{Ask, Here, Hold, Launched, Observed};
+use super::diff::{Ask, Here, Hold, Launched};
 use super::{Agent, AgentError};
 use crate::fleetd::systemd::{JobResult, Signal, Status};
 use crate::unitfile::UnitName;
@@ -160,19 +160,18 @@ impl Agent {
     /// Drops what is known of units that are neither here nor wanted.
     pub(super) fn forget_the_gone(&mut self) {
         let schedule = self.schedule.read();
-        let kept = |name: &UnitName, here: &Here| {
-            here.status.is_some()
+        let mut started = Vec::new();
+        self.observed.retain(|name, here| {
+            let kept = here.status.is_some()
                 || matches!(here.hold, Hold::Ours | Hold::Unsure)
-                || schedule.units.contains_key(name)
-        };
-        let (observed, gone) =
-            std::mem::take(&mut self.observed).into_iter().partition(|(n, h)| kept(n, h));
-        self.observed = observed;
-        let gone: Observed = gone;
+                || schedule.units.contains_key(name);
+            if !kept && here.launched.is_some() {
+                started.push(name.clone());
+            }
+            kept
+        });
         drop(schedule);
-        for name in gone.iter().filter(|(_, here)| here.launched.is_some()).map(|(name, _)| name) {
-            self.note_launch(name);
-        }
+        started.iter().for_each(|name| self.note_launch(name));
     }
 
     /// Notes what systemd was just asked; its job is pending until it says otherwise.

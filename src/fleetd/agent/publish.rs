@@ -65,9 +65,7 @@ impl Publisher {
             state.reported.clear();
         }
         state.current = current;
-        if !state.reports().is_empty() {
-            self.shared.wake.notify_one();
-        }
+        self.shared.wake.notify_one();
     }
 }
 

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::answer::ApiError;
 
-/// The largest body: a unit file of the largest size (1 MiB) once as contents and once as
-/// options, with room for JSON's quotes.
+/// The largest body: a unit file of the largest size (512 KiB) once as contents and once as
+/// options, with as much again for JSON's quotes.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The request's body as JSON.

@@ -52,7 +52,8 @@ impl Engine {
         let mut warned = false;
         loop {
             let term = self.reign(&stop).await;
-            self.leading.send_replace(false);
+            // Who watches this is not to be woken by each attempt while the store is away.
+            self.leading.send_if_modified(|leading| std::mem::replace(leading, false));
             match term {
                 _ if stop.is_cancelled() => return,
                 Ok(()) => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How to reach etcd.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct EtcdSettings {
     /// The members' client URLs. Without a scheme: `https` if there is TLS, else `http`.
     pub endpoints: Vec<String>,
@@ -21,7 +21,7 @@ pub struct EtcdSettings {
 }
 
 impl fmt::Debug for EtcdSettings {
-    /// Leaves the password out.
+    /// Leaves the password out, which must not get into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EtcdSettings")
             .field("endpoints", &self.endpoints)
