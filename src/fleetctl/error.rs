@@ -108,6 +108,17 @@ pub enum Error {
         /// Those there are.
         known: String,
     },
+    /// Columns were asked for, and no table.
+    #[error("--fields chooses the columns of a table; json and yaml have every field")]
+    FieldsOfDocument,
+    /// The data cannot be written in the form asked for.
+    #[error("cannot write the data as {form}")]
+    Document {
+        /// The form.
+        form: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The unit is on a machine that is not this one.
     #[error(
         "{name} is on {machine}, not on this machine, and fleetctl cannot go there over SSH yet"

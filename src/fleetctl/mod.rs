@@ -13,6 +13,7 @@ mod goal;
 mod lower;
 mod machines;
 mod names;
+mod output;
 mod raise;
 mod source;
 mod table;

@@ -3,6 +3,7 @@
 //! Pure: rows in, text out. It must not know what the rows are.
 
 use super::error::Error;
+use super::output::{Form, OutputArgs};
 
 /// Columns are aligned to tab stops, so that both eyes and `cut -f1` can read a table.
 const TAB_WIDTH: usize = 8;
@@ -19,7 +20,7 @@ pub struct Column<T> {
 }
 
 /// The flags every table has.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct TableArgs {
     /// Leave out the headers
     #[arg(long)]
@@ -30,6 +31,8 @@ pub struct TableArgs {
     /// Show these columns, separated by commas
     #[arg(long, value_name = "FIELDS")]
     pub fields: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 impl TableArgs {
@@ -39,6 +42,9 @@ impl TableArgs {
         known: &'c [Column<T>],
         default: &str,
     ) -> Result<Vec<&'c Column<T>>, Error> {
+        if self.fields.is_some() && self.output.output != Form::Table {
+            return Err(Error::FieldsOfDocument);
+        }
         let fields = self.fields.as_deref().unwrap_or(default).split(',').map(str::trim);
         fields
             .map(|field| {
@@ -102,7 +108,7 @@ mod tests {
     const ROWS: &[(&str, &str)] = &[("a.service", "running"), ("long-name.service", "")];
 
     fn table(no_legend: bool, fields: &str) -> Result<String, Error> {
-        let args = TableArgs { no_legend, full: false, fields: Some(fields.to_owned()) };
+        let args = TableArgs { no_legend, fields: Some(fields.to_owned()), ..Default::default() };
         Ok(args.render(&args.choose(COLUMNS, "unit")?, ROWS))
     }
 
@@ -119,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_has_its_headers() {
-        let args = TableArgs { no_legend: false, full: false, fields: None };
+        let args = TableArgs::default();
         let columns = args.choose(COLUMNS, "unit,sub").expect("known");
         assert_eq!(args.render(&columns, &[]), "UNIT\tSUB\n");
     }

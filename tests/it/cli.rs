@@ -9,5 +9,6 @@ mod bring_up;
 mod cluster;
 mod command_line;
 mod look;
+mod output;
 mod road;
 mod server;

@@ -4,23 +4,29 @@ use clap::Args;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::output::OutputArgs;
 use crate::fleetctl::source;
 use crate::unitfile::UnitName;
 
 /// Print a unit's file as the cluster has it, byte for byte
+///
+/// As JSON or YAML it is the unit's document, with what is wanted of it and where it is.
 #[derive(Debug, Args)]
 pub struct CatArgs {
     /// The unit
     unit: String,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn run(context: &Context, args: &CatArgs) -> Result<ExitStatus, Error> {
     let name = UnitName::from_argument(&args.unit)?;
     let unit = context.client.unit(&name).await?;
     let unit = unit.ok_or_else(|| Error::NoUnit { name: name.clone() })?;
-    match &unit.contents {
-        Some(contents) => context.ui.data(contents)?,
-        None => context.ui.data(source::stored(&name, &unit)?.contents())?,
-    }
+    let contents = match unit.contents.clone() {
+        Some(contents) => contents,
+        None => source::stored(&name, &unit)?.contents().to_owned(),
+    };
+    context.ui.data(&args.output.render(&unit, || contents)?)?;
     Ok(ExitStatus::Done)
 }

@@ -37,8 +37,9 @@ pub async fn run(context: &Context, args: &ListMachinesArgs) -> Result<ExitStatu
     let columns = args.table.choose(COLUMNS, "machine,ip,metadata")?;
     let mut machines = context.client.machines().await?;
     machines.sort_by(|a, b| a.id.cmp(&b.id));
-    let row = |machine| Row { machine, full: args.table.full };
-    let rows: Vec<Row> = machines.into_iter().map(row).collect();
-    context.ui.data(&args.table.render(&columns, &rows))?;
+    let row = |machine: &Machine| Row { machine: machine.clone(), full: args.table.full };
+    let rows = || machines.iter().map(row).collect::<Vec<Row>>();
+    let text = args.table.output.render(&machines, || args.table.render(&columns, &rows()))?;
+    context.ui.data(&text)?;
     Ok(ExitStatus::Done)
 }

@@ -64,26 +64,26 @@ fn description(row: &Row) -> String {
 
 pub async fn run(context: &Context, args: &ListUnitFilesArgs) -> Result<ExitStatus, Error> {
     let columns = args.table.choose(COLUMNS, "unit,hash,dstate,state,target")?;
-    let (units, machines) =
+    let (mut units, machines) =
         tokio::try_join!(context.client.units(), Machines::fetch(&context.client))?;
     let full = args.table.full;
-    let mut rows: Vec<Row> =
-        units.into_iter().filter_map(|unit| row(unit, &machines, full)).collect();
-    rows.sort_by(|a, b| a.name.cmp(&b.name));
-    context.ui.data(&args.table.render(&columns, &rows))?;
+    units.sort_by(|a, b| a.name.cmp(&b.name));
+    let rows = || units.iter().filter_map(|unit| row(unit, &machines, full)).collect::<Vec<Row>>();
+    let text = args.table.output.render(&units, || args.table.render(&columns, &rows()))?;
+    context.ui.data(&text)?;
     Ok(ExitStatus::Done)
 }
 
 /// `None` for a unit that the server did not name.
-fn row(unit: Unit, machines: &Machines, full: bool) -> Option<Row> {
+fn row(unit: &Unit, machines: &Machines, full: bool) -> Option<Row> {
     let name = unit.name.clone()?;
-    let file = source::stored(&name, &unit).ok();
+    let file = source::stored(&name, unit).ok();
     Some(Row {
         global: file.as_ref().is_some_and(|file| source::is_global(&name, file)),
         file,
         desired: unit.desired_state,
         current: unit.current_state,
-        machine: unit.machine_id.map_or_else(String::new, |id| machines.legend(&id, full)),
+        machine: unit.machine_id.as_ref().map_or_else(String::new, |id| machines.legend(id, full)),
         name,
         full,
     })

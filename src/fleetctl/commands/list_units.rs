@@ -42,8 +42,13 @@ pub async fn run(context: &Context, args: &ListUnitsArgs) -> Result<ExitStatus, 
         tokio::try_join!(context.client.states(), Machines::fetch(&context.client))?;
     states.sort_by(|a, b| (&a.name, &a.machine_id).cmp(&(&b.name, &b.machine_id)));
     let full = args.table.full;
-    let row = |state: State| Row { machine: machines.legend(&state.machine_id, full), state, full };
-    let rows: Vec<Row> = states.into_iter().map(row).collect();
-    context.ui.data(&args.table.render(&columns, &rows))?;
+    let row = |state: &State| Row {
+        machine: machines.legend(&state.machine_id, full),
+        state: state.clone(),
+        full,
+    };
+    let rows = || states.iter().map(row).collect::<Vec<Row>>();
+    let text = args.table.output.render(&states, || args.table.render(&columns, &rows()))?;
+    context.ui.data(&text)?;
     Ok(ExitStatus::Done)
 }
