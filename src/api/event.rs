@@ -59,7 +59,7 @@ pub struct StateEvent {
 }
 
 /// How a machine stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MachineEvent {
     /// The store's revision.
     pub revision: i64,

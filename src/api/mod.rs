@@ -11,7 +11,10 @@ mod schema;
 
 pub use error::{ErrorBody, ErrorDetail, STORE_AWAY};
 pub use event::{Event, MachineEvent, Ready, StateEvent, UnitEvent};
-pub use schema::{Machine, MachinePage, Refusal, State, StatePage, Unit, UnitPage, Why, WhyStatus};
+pub use schema::{
+    Live, Machine, MachinePage, MachineStatus, Refusal, State, StatePage, Unit, UnitPage, Why,
+    WhyStatus,
+};
 
 /// Where version 1 of the API lives.
 pub const BASE: &str = "/fleet/v1";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{MachineId, TargetState};
+use crate::model::{MachineId, SystemdState, TargetState, Timestamp};
 use crate::unitfile::{UnitHash, UnitName, UnitOption};
 
 /// A unit: its file, what is wanted of it, and where it is.
@@ -65,13 +65,61 @@ pub struct State {
     /// The main process's exit status, where the result has one. Newer than fleet 1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_status: Option<i32>,
-    /// systemd's words, where it refused the unit. Newer than fleet 1.0.
+    /// systemd's words, where it refused the unit's file, its start or its stop. Newer than fleet
+    /// 1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// When the active state last changed; absent while the unit is inactive. Newer than fleet 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The main process, while there is one. Newer than fleet 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_pid: Option<u32>,
+    /// How often systemd restarted it by itself since it was started (`NRestarts`). Newer than
+    /// fleet 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u32>,
+    /// The memory it uses now, in bytes; only with `?live=true`. Newer than fleet 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// What the journal has of a run that failed: its last lines, ten at most, none if it said
+    /// nothing. Absent until they were looked up, which takes two seconds at most, and again from
+    /// the next start on. Newer than fleet 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Vec<String>>,
 }
 
-/// A machine of the cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl State {
+    /// What systemd says in its three words, and nothing more.
+    pub fn new(
+        name: UnitName,
+        hash: UnitHash,
+        machine_id: MachineId,
+        systemd: SystemdState,
+    ) -> State {
+        State {
+            name,
+            hash,
+            machine_id,
+            systemd_load_state: systemd.load,
+            systemd_active_state: systemd.active,
+            systemd_sub_state: systemd.sub,
+            launch: None,
+            job: None,
+            result: None,
+            exit_status: None,
+            message: None,
+            since: None,
+            main_pid: None,
+            restarts: None,
+            memory: None,
+            log: None,
+        }
+    }
+}
+
+/// A machine of the cluster, or one that was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
     /// Its id, from `/etc/machine-id`.
@@ -85,6 +133,84 @@ pub struct Machine {
     /// The version of its fleetd. Newer than fleet 1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Its name. Newer than fleet 1.0, as is all that follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Its operating system, as that calls itself (`PRETTY_NAME`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    /// How many processors it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// How much memory it has, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// The version of its systemd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub systemd_version: Option<String>,
+    /// The version of its Docker engine, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker_version: Option<String>,
+    /// When it booted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booted: Option<Timestamp>,
+    /// In the cluster since then; of a machine that is gone: gone since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Absent for a machine that is alive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<MachineStatus>,
+    /// How many units are scheduled to it; absent for a machine that is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<u32>,
+    /// How it is now; only with `?live=true`, and only if it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+}
+
+impl Machine {
+    /// A machine of which no more is known.
+    pub fn new(id: MachineId, primary_ip: String) -> Machine {
+        Machine {
+            id,
+            primary_ip,
+            metadata: BTreeMap::new(),
+            version: None,
+            hostname: None,
+            os: None,
+            cpus: None,
+            memory: None,
+            systemd_version: None,
+            docker_version: None,
+            booted: None,
+            since: None,
+            status: None,
+            units: None,
+            live: None,
+        }
+    }
+}
+
+/// How a machine stands with the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineStatus {
+    /// It is of the cluster.
+    Alive,
+    /// It left: its fleetd was stopped.
+    Left,
+    /// It was lost: its heartbeat ended without a word.
+    Lost,
+}
+
+/// What a machine says of itself when it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Live {
+    /// The load averages of the last 1, 5 and 15 minutes.
+    pub load: [f64; 3],
+    /// How much of its memory is in use, in bytes.
+    pub memory_used: u64,
 }
 
 /// Some units, and where the next ones are.

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::api::{Ready, StateEvent, UnitEvent};
     use crate::fleetctl::goal::Arrival;
-    use crate::model::{MachineId, TargetState};
+    use crate::model::{MachineId, SystemdState, TargetState};
     use crate::unitfile::UnitFile;
 
     fn name() -> UnitName {
@@ -167,18 +167,12 @@ mod tests {
     }
 
     fn active(launch: u64) -> State {
+        let hash = UnitFile::parse("[Service]\nExecStart=/bin/true\n").unwrap().hash();
+        let [load, active, sub] = ["loaded", "active", "running"].map(str::to_owned);
         State {
-            name: name(),
-            hash: UnitFile::parse("[Service]\nExecStart=/bin/true\n").unwrap().hash(),
-            machine_id: machine(),
-            systemd_load_state: "loaded".to_owned(),
-            systemd_active_state: "active".to_owned(),
-            systemd_sub_state: "running".to_owned(),
             launch: Some(launch),
             job: Some("done".to_owned()),
-            result: None,
-            exit_status: None,
-            message: None,
+            ..State::new(name(), hash, machine(), SystemdState { load, active, sub })
         }
     }
 

@@ -217,7 +217,7 @@ fn emptied(states: &States, arrival: Arrival) -> Progress {
 mod tests {
     use super::Goal::{Destroyed, Loaded, Started, Stopped, Unloaded};
     use super::*;
-    use crate::model::TargetState as Target;
+    use crate::model::{SystemdState, TargetState as Target};
     use crate::unitfile::{UnitFile, UnitName};
 
     fn machine(id: &str) -> MachineId {
@@ -240,18 +240,15 @@ mod tests {
     fn state(on: &str, report: &str) -> State {
         let mut words = report.split(' ');
         let active = words.next().unwrap().to_owned();
+        let name = UnitName::parse("a.service").unwrap();
+        let hash = UnitFile::parse("[Service]\nExecStart=/bin/true\n").unwrap().hash();
+        let systemd = SystemdState { load: "loaded".to_owned(), active, sub: String::new() };
         State {
-            name: UnitName::parse("a.service").unwrap(),
-            hash: UnitFile::parse("[Service]\nExecStart=/bin/true\n").unwrap().hash(),
-            machine_id: machine(on),
-            systemd_load_state: "loaded".to_owned(),
-            systemd_active_state: active,
-            systemd_sub_state: String::new(),
             job: words.next().filter(|job| *job != "-").map(str::to_owned),
             launch: words.next().map_or(Some(2), |launch| launch.parse().ok()),
             result: Some("exit-code".to_owned()),
             exit_status: Some(3),
-            message: None,
+            ..State::new(name, hash, machine(on), systemd)
         }
     }
 

@@ -5,6 +5,7 @@
 //! - *Machine*: a computer that runs fleetd, named by its [`MachineId`].
 //! - *Target state*: how far a unit shall be brought up: inactive, loaded, launched.
 //! - *systemd state*: what systemd says of it, in systemd's words.
+//! - *Timestamp*: a moment, to the second.
 
 mod glob;
 mod keys;
@@ -12,6 +13,7 @@ mod machine;
 mod relations;
 mod requirements;
 mod state;
+mod time;
 mod validate;
 mod words;
 
@@ -21,5 +23,6 @@ pub use machine::{MachineId, MachineIdError};
 pub use relations::relations;
 pub use requirements::{RequirementFault, Requirements, RequirementsError};
 pub use state::{SystemdState, TargetState, TargetStateError};
+pub use time::{Timestamp, TimestampError};
 pub use validate::{InvalidUnit, Warning, validate, warnings};
 pub use words::OpenQuote;

@@ -6,6 +6,7 @@
 mod endpoint;
 mod error;
 mod events;
+mod query;
 mod sse;
 mod transport;
 
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::ClientError;
 pub use events::Events;
+pub use query::{MachineQuery, StateQuery};
 use transport::{Answer, Transport};
 
 use super::{BASE, Machine, MachinePage, State, StatePage, Unit, UnitPage, Why};
@@ -58,18 +60,29 @@ impl Client {
 
     /// What every machine's systemd says of its units, in order of name, then of machine.
     pub async fn states(&self) -> Result<Vec<State>, ClientError> {
-        self.all("state", |page: StatePage| (page.states, page.next_page_token)).await
+        self.states_with(&StateQuery::default()).await
     }
 
     /// What each machine's systemd says of one unit.
     pub async fn states_of(&self, name: &UnitName) -> Result<Vec<State>, ClientError> {
-        let resource = format!("state?unitName={}", escape(name.as_str()));
-        self.all(&resource, |page: StatePage| (page.states, page.next_page_token)).await
+        let unit = Some(name.clone());
+        self.states_with(&StateQuery { unit, ..StateQuery::default() }).await
     }
 
-    /// Every machine, in order of id.
+    /// What machines' systemd says, as far as it is asked for, in order of name, then of machine.
+    pub async fn states_with(&self, query: &StateQuery) -> Result<Vec<State>, ClientError> {
+        self.all(&query.resource(), |page: StatePage| (page.states, page.next_page_token)).await
+    }
+
+    /// Every live machine, in order of id.
     pub async fn machines(&self) -> Result<Vec<Machine>, ClientError> {
-        self.all("machines", |page: MachinePage| (page.machines, page.next_page_token)).await
+        self.machines_with(MachineQuery::default()).await
+    }
+
+    /// Machines, as they are asked for, in order of id.
+    pub async fn machines_with(&self, query: MachineQuery) -> Result<Vec<Machine>, ClientError> {
+        let split = |page: MachinePage| (page.machines, page.next_page_token);
+        self.all(&query.resource(), split).await
     }
 
     /// Why a unit is where it is, or nowhere; `None` when there is no such unit.

@@ -2,7 +2,7 @@
 
 use crate::api::{Machine, State, Unit};
 use crate::fleetd::registry::{Cluster, StateRecord, StoredUnit};
-use crate::model::{MachineId, TargetState};
+use crate::model::{MachineId, SystemdState, TargetState};
 use crate::unitfile::{UnitFile, UnitName};
 
 /// Whether a unit's document carries its file.
@@ -48,28 +48,26 @@ fn current_state(cluster: &Cluster, name: &UnitName, machine: Option<&MachineId>
 
 /// What one machine's systemd says of a unit.
 pub fn state(name: &UnitName, machine: &MachineId, record: &StateRecord) -> State {
+    let (load, active, sub) = (record.load.clone(), record.active.clone(), record.sub.clone());
+    let systemd = SystemdState { load, active, sub };
     State {
-        name: name.clone(),
-        hash: record.hash,
-        machine_id: machine.clone(),
-        systemd_load_state: record.load.clone(),
-        systemd_active_state: record.active.clone(),
-        systemd_sub_state: record.sub.clone(),
         launch: record.launch,
         job: record.job.clone(),
         result: record.result.clone(),
         exit_status: record.exit_status,
         message: record.message.clone(),
+        ..State::new(name.clone(), record.hash, machine.clone(), systemd)
     }
 }
 
 /// A live machine, if it is one.
 pub fn machine(cluster: &Cluster, id: &MachineId) -> Option<Machine> {
     let record = &cluster.machines.get(id)?.record;
+    let units = cluster.schedule.get(id).map_or(0, |schedule| schedule.units.len());
     Some(Machine {
-        id: id.clone(),
-        primary_ip: record.ip.clone(),
         metadata: cluster.metadata_of(id),
         version: Some(record.version.clone()),
+        units: Some(units.try_into().unwrap_or(u32::MAX)),
+        ..Machine::new(id.clone(), record.ip.clone())
     })
 }

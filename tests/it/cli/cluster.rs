@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use fleet::api::{Event, Machine, MachineEvent, Ready, State, StateEvent, Unit, UnitEvent, Why};
-use fleet::model::{MachineId, TargetState};
+use fleet::model::{MachineId, SystemdState, TargetState};
 use fleet::unitfile::{UnitFile, UnitName};
 use tokio::sync::broadcast;
 
@@ -42,10 +42,8 @@ pub fn machine(id: &str) -> MachineId {
 impl Default for Cluster {
     fn default() -> Self {
         let machine = |id, ip: &str, zone: &str| Machine {
-            id: machine(id),
-            primary_ip: ip.to_owned(),
             metadata: BTreeMap::from([("zone".to_owned(), zone.to_owned())]),
-            version: None,
+            ..Machine::new(machine(id), ip.to_owned())
         };
         Self {
             units: BTreeMap::new(),
@@ -121,18 +119,15 @@ impl Cluster {
         let stored = &self.units[&unit];
         let (active, sub) = words.split_once(' ').unwrap();
         let failed = active == "failed";
+        let hash = UnitFile::from_options(stored.options.clone()).unwrap().hash();
+        let [load, active, sub] = ["loaded", active, sub].map(str::to_owned);
+        let systemd = SystemdState { load, active, sub };
         let state = State {
-            name: unit.clone(),
-            hash: UnitFile::from_options(stored.options.clone()).unwrap().hash(),
-            machine_id: machine(id),
-            systemd_load_state: "loaded".to_owned(),
-            systemd_active_state: active.to_owned(),
-            systemd_sub_state: sub.to_owned(),
             launch: stored.launch.filter(|_| stored.desired_state == Some(TargetState::Launched)),
             job: job.map(str::to_owned),
             result: failed.then(|| "exit-code".to_owned()),
             exit_status: failed.then_some(3),
-            message: None,
+            ..State::new(unit.clone(), hash, machine(id), systemd)
         };
         self.states.insert((unit.clone(), machine(id)), state.clone());
         self.tell_state(unit, id, Some(state));
@@ -153,9 +148,8 @@ impl Cluster {
     /// A machine joins.
     pub fn join(&mut self, id: &str, ip: &str) {
         self.revision += 1;
-        let (id, metadata) = (machine(id), BTreeMap::new());
-        let machine =
-            Machine { id: id.clone(), primary_ip: ip.to_owned(), metadata, version: None };
+        let id = machine(id);
+        let machine = Machine::new(id.clone(), ip.to_owned());
         let revision = self.revision;
         self.tell(Event::Machine(MachineEvent { revision, id, machine: Some(machine) }));
     }
