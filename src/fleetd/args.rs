@@ -16,6 +16,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// Check the configuration and end
+    ///
+    /// Prints the settings that would be used, without secrets, and warnings on stderr. Files that
+    /// it names are read. The exit status is 1 if fleetd would not start with it.
+    #[arg(long)]
+    pub check_config: bool,
+
     /// Run this machine alone, without etcd
     ///
     /// The cluster's memory is a file in /var/lib/fleet. Unless systemd passes sockets or --listen

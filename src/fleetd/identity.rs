@@ -4,6 +4,9 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hyper::Uri;
 
 use crate::model::{MachineId, MachineIdError};
 
@@ -12,6 +15,10 @@ const MACHINE_ID: &str = "/etc/machine-id";
 
 /// An address that routes like any on the Internet and is nobody's (RFC 5737). Nothing is sent.
 const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
+
+/// How long the names of etcd's members may take to look up, all together. The machine would
+/// rather be known by the address of its default route than join late.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why this machine does not know who it is.
 #[derive(Debug, thiserror::Error)]
@@ -42,22 +49,32 @@ pub fn machine_id() -> Result<MachineId, IdentityError> {
     MachineId::parse(text.trim()).map_err(IdentityError::Malformed)
 }
 
-/// The address from which this machine reaches `peers` (URLs), as far as they say an address, or
-/// else the Internet: what others will reach it by unless the configuration knows better. Names
-/// are not looked up, since that can take long, and this is asked before anything else runs.
-pub fn public_ip(peers: &[String]) -> IpAddr {
-    let peers = peers.iter().filter_map(|url| {
-        let authority = url.split_once("://").map_or(&url[..], |(_, rest)| rest);
-        authority.split('/').next()?.parse::<SocketAddr>().ok()
-    });
-    let towards = peers.filter(|peer| !peer.ip().is_loopback()).chain([ANYWHERE.into()]);
-    let mut found = towards.filter_map(|peer| {
-        let any: IpAddr = if peer.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-        let socket = UdpSocket::bind((any, 0)).ok()?;
-        socket.connect(peer).ok()?;
-        socket.local_addr().ok().map(|address| address.ip())
-    });
-    found.next().unwrap_or(Ipv4Addr::LOCALHOST.into())
+/// The address from which this machine reaches `peers` (URLs), or else the Internet: what others
+/// will reach it by unless the configuration knows better. Peers on this machine say nothing.
+pub async fn public_ip(peers: &[String]) -> IpAddr {
+    let elsewhere = |peer: &SocketAddr| !peer.ip().is_loopback() && !peer.ip().is_unspecified();
+    let peers = tokio::time::timeout(LOOKUP_TIMEOUT, addresses(peers)).await.unwrap_or_default();
+    let towards = peers.into_iter().filter(elsewhere).chain([ANYWHERE.into()]);
+    towards.filter_map(source).next().unwrap_or(Ipv4Addr::LOCALHOST.into())
+}
+
+/// What the hosts of URLs are known by; names are looked up.
+async fn addresses(urls: &[String]) -> Vec<SocketAddr> {
+    let mut all = Vec::new();
+    for uri in urls.iter().filter_map(|url| url.parse::<Uri>().ok()) {
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let port = uri.port_u16().unwrap_or(ANYWHERE.1);
+        all.extend(tokio::net::lookup_host((host, port)).await.into_iter().flatten());
+    }
+    all
+}
+
+/// The address from which packets to `peer` would go. Sends none.
+fn source(peer: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if peer.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(peer).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
 }
 
 /// Holds the machine for one fleetd; released when dropped, also by a crash.
@@ -77,5 +94,27 @@ impl OnlyOne {
             Err(TryLockError::WouldBlock) => Err(IdentityError::Taken(path)),
             Err(TryLockError::Error(source)) => Err(error(source)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn etcd_on_this_machine_says_no_address() {
+        let by_the_default_route = source(ANYWHERE.into()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+        for url in ["http://127.0.0.1:2379", "http://localhost:2379", "http://[::1]:2379"] {
+            assert_eq!(public_ip(&[url.to_owned()]).await, by_the_default_route, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up() {
+        let urls = ["http://localhost:2379", "https://10.1.2.3", "http://[fd00::1]:7"];
+        let all = addresses(&urls.map(str::to_owned)).await;
+        assert!(all.iter().any(|address| address.ip().is_loopback()), "{all:?}");
+        assert!(all.contains(&([10, 1, 2, 3], ANYWHERE.1).into()), "{all:?}");
+        assert!(all.iter().any(|address| address.port() == 7), "{all:?}");
     }
 }

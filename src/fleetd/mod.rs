@@ -13,30 +13,28 @@ pub mod config;
 mod durable;
 pub mod engine;
 mod identity;
+mod log;
 mod notify;
 pub mod registry;
+mod reload;
 mod server;
 mod sockets;
 pub mod systemd;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 use args::Args;
 use chain::chain;
-use config::{ConfigError, Loaded};
-use registry::{OpenError, SettingsError};
+use config::{ConfigError, Loaded, Settings, Source};
+use log::Log;
+use registry::{EtcdStore, OpenError, SettingsError};
+use reload::Live;
 
 /// This fleetd's version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Where the configuration is, if there is one.
-const DEFAULT_CONFIG: &str = "/etc/fleet/fleet.conf";
 
 /// Why fleetd cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -82,30 +80,35 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(args: Args) -> Result<(), Fatal> {
-    let default = Some(PathBuf::from(DEFAULT_CONFIG)).filter(|path| path.exists());
-    let file = args.config.or(default);
-    let variables = std::env::vars_os();
-    let readable =
-        variables.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    let Loaded { settings, warnings } = config::load(file.as_deref(), readable)?;
-    log_to_stderr(settings.verbosity);
+    let source = Source::new(args.config);
+    let Loaded { settings, warnings } = source.load()?;
+    if args.check_config {
+        return check(&settings, &warnings);
+    }
+    let log = Log::to_stderr(settings.verbosity);
     for warning in warnings {
-        tracing::warn!(file = ?file.as_deref().map(Path::display), "{warning}");
+        tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(Fatal::Runtime)?;
-    runtime.block_on(server::run(settings, args.standalone, args.listen))
+    runtime.block_on(async {
+        let live = Live::new(source, settings.clone(), log).await;
+        server::run(settings, live, args.standalone, args.listen).await
+    })
 }
 
-/// The journal adds times and names by itself.
-fn log_to_stderr(verbosity: u8) {
-    let default = if verbosity == 0 { "fleet=info" } else { "fleet=debug" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let terminal = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let log = log.with_target(false).with_ansi(terminal);
-    if terminal { log.init() } else { log.without_time().init() }
+/// Shows the settings that would be used, after what is wrong with them.
+fn check(settings: &Settings, warnings: &[String]) -> Result<(), Fatal> {
+    for warning in warnings {
+        eprintln!("fleetd: {warning}");
+    }
+    // Reads the files that are named; asks etcd nothing.
+    EtcdStore::connect(settings.etcd.clone())?;
+    for line in config::shown(settings) {
+        println!("{line}");
+    }
+    Ok(())
 }

@@ -17,6 +17,7 @@ use super::engine::{Engine, EngineSettings};
 use super::identity::{self, OnlyOne};
 use super::notify;
 use super::registry::{EmbeddedStore, EtcdStore, LeaderRecord, MachineRecord, Registry, Store};
+use super::reload::Live;
 use super::sockets::{self, Listener};
 use super::systemd::{StopKind, SystemdManager};
 use super::{Fatal, VERSION};
@@ -35,7 +36,12 @@ const DEFAULT_SOCKET: &str = "/run/fleet.sock";
 const REQUESTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the daemon until it is told to stop.
-pub async fn run(settings: Settings, standalone: bool, listen: Vec<String>) -> Result<(), Fatal> {
+pub async fn run(
+    settings: Settings,
+    mut live: Live,
+    standalone: bool,
+    listen: Vec<String>,
+) -> Result<(), Fatal> {
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
     let mut hangup = handler(SignalKind::hangup())?;
@@ -50,33 +56,28 @@ pub async fn run(settings: Settings, standalone: bool, listen: Vec<String>) -> R
     let tasks = TaskTracker::new();
     let (farewell, told) = watch::channel(None);
     let agent_settings = AgentSettings {
-        record: record(&settings),
+        record: live.record(),
         ttl: settings.agent_ttl,
         run_folder,
         machine: machine.clone(),
     };
     let agent = Agent::start(agent_settings, registry.clone(), units.clone()).await?;
     let standing = agent.standing();
-    let api = Api::new(registry.clone(), standing.clone(), settings.token_limit, stop.clone());
+    let api = Api::new(registry.clone(), standing.clone(), live.token_limit(), stop.clone());
     let router = api.router();
     for listener in listeners {
         sockets::serve(listener, router.clone(), &tasks, stop.clone());
     }
     let agent = tokio::spawn(agent.run(told));
-    let engine = engine(&settings, machine, registry);
+    let engine = engine(&settings, machine, registry, live.engine());
     let leading = engine.leading();
-    if !settings.disable_engine {
-        tasks.spawn(engine.run(stop.clone()));
-    }
+    tasks.spawn(engine.run(stop.clone()));
     tasks.spawn(notify::keep_told(standing, leading, stop.clone()));
 
     notify::ready();
     let interrupted = loop {
         tokio::select! {
-            _ = hangup.recv() => {
-                tracing::info!("Reloading configuration");
-                tracing::warn!("what changed there takes effect when fleet.service is restarted");
-            }
+            _ = hangup.recv() => live.reload().await,
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break true,
         }
@@ -107,10 +108,16 @@ async fn part_how(units: &SystemdManager, interrupted: bool) -> Farewell {
     }
 }
 
-fn engine(settings: &Settings, machine: MachineId, registry: Registry) -> Engine {
+fn engine(
+    settings: &Settings,
+    machine: MachineId,
+    registry: Registry,
+    enabled: watch::Receiver<bool>,
+) -> Engine {
     let candidate = LeaderRecord { machine, version: VERSION.to_owned() };
     let leader_ttl = leader_ttl(settings.agent_ttl);
-    Engine::new(EngineSettings { candidate, leader_ttl, retry_max: leader_ttl / 6 }, registry)
+    let retry_max = leader_ttl / 6;
+    Engine::new(EngineSettings { candidate, leader_ttl, retry_max, enabled }, registry)
 }
 
 /// A leader shall be missed before the machines are whose units it would have to move.
@@ -119,10 +126,14 @@ fn leader_ttl(agent_ttl: Duration) -> Duration {
     before_machines.clamp(Duration::from_secs(2), Duration::from_secs(5))
 }
 
-fn record(settings: &Settings) -> MachineRecord {
-    let found = || identity::public_ip(&settings.etcd.endpoints).to_string();
+/// What this machine says of itself by its configuration.
+pub async fn record(settings: &Settings) -> MachineRecord {
+    let ip = match &settings.public_ip {
+        Some(ip) => ip.clone(),
+        None => identity::public_ip(&settings.etcd.endpoints).await.to_string(),
+    };
     MachineRecord {
-        ip: settings.public_ip.clone().unwrap_or_else(found),
+        ip,
         metadata: settings.metadata.clone(),
         version: VERSION.to_owned(),
         session: uuid::Uuid::nil(),

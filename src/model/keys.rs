@@ -68,7 +68,7 @@ pub(super) fn nearest(name: &str) -> &'static str {
 
 /// How many characters must be added, removed or replaced to make one text of the other
 /// (Levenshtein's distance, one row at a time).
-fn edits(from: &str, to: &str) -> usize {
+pub fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, c) in from.chars().enumerate() {

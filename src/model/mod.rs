@@ -18,7 +18,7 @@ mod validate;
 mod words;
 
 pub use glob::{Glob, GlobError, GlobFault};
-pub use keys::Key;
+pub use keys::{Key, edits};
 pub use machine::{MachineId, MachineIdError};
 pub use relations::relations;
 pub use requirements::{RequirementFault, Requirements, RequirementsError};

@@ -25,7 +25,8 @@ impl Server {
         let store = Arc::new(EmbeddedStore::in_memory());
         let registry = Registry::over(store, std::time::Duration::from_secs(1));
         let (standing, known) = watch::channel(Standing::Member);
-        let api = Api::new(registry, known, 2, CancellationToken::new());
+        let (_, token_limit) = watch::channel(2);
+        let api = Api::new(registry, known, token_limit, CancellationToken::new());
         Server { router: api.router(), standing }
     }
 

@@ -10,6 +10,7 @@ mod diff;
 mod docs;
 mod glob;
 mod names;
+mod reload;
 mod requirements;
 mod road;
 mod scenarios;

@@ -12,7 +12,7 @@ use super::heart::Heart;
 use super::token::Token;
 use super::{Agent, AgentError, Wake};
 use crate::fleetd::chain::chain;
-use crate::fleetd::registry::{LeaseId, Present, Revision, StoreError};
+use crate::fleetd::registry::{LeaseId, MachineRecord, Present, Revision, StoreError};
 use crate::model::Requirements;
 use crate::unitfile::UnitName;
 
@@ -112,9 +112,30 @@ impl Agent {
                 Contested::Elsewhere => return Ok(false),
                 Contested::Nothing => self.join().await?,
             },
+            Membership::In(session, life) if self.told != self.record => {
+                let (life, lease) = (*life, session.lease);
+                self.tell(life, lease).await?;
+            }
             Membership::Behind | Membership::In(..) => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// This machine says something else of itself from now on.
+    pub(super) fn describe(&mut self) {
+        let record = self.settings.record.borrow_and_update().clone();
+        self.record = MachineRecord { session: self.record.session, ..record };
+    }
+
+    /// Writes down what this machine says of itself now. Where its key is gone meanwhile, it is
+    /// about to join again, which writes the same.
+    async fn tell(&mut self, life: Revision, lease: LeaseId) -> Result<(), AgentError> {
+        let (machine, record) = (&self.settings.machine, &self.record);
+        if self.registry.update_machine(machine, life, record, lease).await? {
+            tracing::info!(%machine, ip = record.ip, metadata = ?record.metadata, "told anew");
+        }
+        self.told = self.record.clone();
+        Ok(())
     }
 
     /// What stands between a settling machine and the cluster.
@@ -143,7 +164,7 @@ impl Agent {
         });
         let token = Token::read_or_make(&self.settings.run_folder)?;
         let token = self.of_this_cluster(token).await?;
-        self.settings.record.session = token.session;
+        self.record.session = token.session;
         match self.registry.present(&self.settings.machine).await? {
             None => self.begin(token).await,
             Some(present) if present.record.session == token.session => {
@@ -203,13 +224,11 @@ impl Agent {
         if ttl != self.settings.ttl {
             tracing::warn!(?ttl, "agent_ttl changes when fleet.service is stopped, not restarted");
         }
-        let (machine, record) = (&self.settings.machine, &self.settings.record);
-        if present.record != *record {
-            self.registry.update_machine(machine, present.created, record, lease).await?;
-        }
+        let machine = &self.settings.machine;
         tracing::info!(%machine, life = %present.created, "taken the session up again");
         self.hold_what_hangs_on(lease).await?;
         self.publisher.resume(lease, self.registry.reported(lease).await?);
+        self.told = present.record;
         self.enter(self.session(lease, ttl), present.created);
         Ok(())
     }
@@ -233,10 +252,11 @@ impl Agent {
     async fn join(&mut self) -> Result<(), AgentError> {
         let membership = std::mem::replace(&mut self.membership, Membership::Out);
         let Membership::Settling(session, globals) = membership else { return Ok(()) };
-        let (machine, record) = (&self.settings.machine, &self.settings.record);
+        let (machine, record) = (&self.settings.machine, &self.record);
         match self.registry.join(machine, record, session.lease).await {
             Ok(Some(life)) => {
                 tracing::info!(%machine, %life, "joined the cluster");
+                self.told = self.record.clone();
                 self.enter(session, life);
                 Ok(())
             }

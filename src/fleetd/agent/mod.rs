@@ -57,8 +57,8 @@ const REPEATS_MAX: usize = 5;
 pub struct AgentSettings {
     /// This machine.
     pub machine: MachineId,
-    /// What it says of itself; `session` is filled in by the agent.
-    pub record: MachineRecord,
+    /// What it says of itself, as that changes; `session` is filled in by the agent.
+    pub record: watch::Receiver<MachineRecord>,
     /// How long the machine counts as alive after its last heartbeat.
     pub ttl: Duration,
     /// Where it keeps what must survive a restart of fleetd, but no reboot.
@@ -131,6 +131,9 @@ enum Wake {
 #[derive(Debug)]
 pub struct Agent {
     settings: AgentSettings,
+    /// What this machine says of itself now, and what the store has of that.
+    record: MachineRecord,
+    told: MachineRecord,
     registry: Registry,
     units: Arc<dyn UnitManager>,
     launches: Launches,
@@ -160,6 +163,7 @@ impl Agent {
         };
         let launches = Launches::in_folder(folder.clone()).map_err(records)?;
         let signals = units.signals().await?;
+        let record = settings.record.borrow().clone();
         let mut agent = Agent {
             schedule: registry.mirror(schedule_of(&settings.machine)),
             membership: Membership::Out,
@@ -174,6 +178,8 @@ impl Agent {
                 settings.ttl / 6,
             ),
             leaving: false,
+            told: record.clone(),
+            record,
             launches,
             settings,
             registry,
@@ -214,6 +220,7 @@ impl Agent {
                 Some(signal) = self.signals.recv() => self.heed(signal),
                 Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
                 () = self.membership.lost() => self.membership = Membership::Out,
+                Ok(()) = self.settings.record.changed() => self.describe(),
                 () = at(retry) => {}
                 farewell = told(&mut stop) => return self.part(farewell).await,
             }

@@ -21,7 +21,7 @@ pub async fn list(
     let mirror = api.now().await?;
     let cluster = mirror.read();
     let ids = cluster.machines.keys();
-    let page = page::page(ids, start.as_deref(), api.token_limit, |id| id.to_string());
+    let page = page::page(ids, start.as_deref(), api.token_limit(), |id| id.to_string());
     let machines =
         page.entries.into_iter().filter_map(|id| entity::machine(&cluster, id)).collect();
     Ok(Json(MachinePage { machines, next_page_token: page.next }))

@@ -36,16 +36,17 @@ use answer::ApiError;
 pub struct Api {
     registry: Registry,
     standing: watch::Receiver<Standing>,
-    token_limit: usize,
+    token_limit: watch::Receiver<usize>,
     stop: CancellationToken,
 }
 
 impl Api {
-    /// Over a registry. `token_limit` bounds the entries of a page; at `stop` event streams end.
+    /// Over a registry. `token_limit` bounds the entries of a page, and may change; at `stop` event
+    /// streams end.
     pub fn new(
         registry: Registry,
         standing: watch::Receiver<Standing>,
-        token_limit: usize,
+        token_limit: watch::Receiver<usize>,
         stop: CancellationToken,
     ) -> Api {
         Api { registry, standing, token_limit, stop }
@@ -69,6 +70,11 @@ impl Api {
             .fallback(no_such_path)
             .method_not_allowed_fallback(wrong_method)
             .with_state(self)
+    }
+
+    /// The most entries of a page.
+    fn token_limit(&self) -> usize {
+        *self.token_limit.borrow()
     }
 
     /// The cluster as it stands now: everything that was acknowledged before is in it.

@@ -35,7 +35,7 @@ pub async fn list(
     });
     // A space sorts before every character of a name, so keys sort as (name, machine) does.
     let key = |(name, machine, _): &(_, _, _)| format!("{name} {machine}");
-    let page = page::page(asked_for, start.as_deref(), api.token_limit, key);
+    let page = page::page(asked_for, start.as_deref(), api.token_limit(), key);
     let states = page.entries.into_iter().map(|(name, id, s)| entity::state(name, id, s)).collect();
     Ok(Json(StatePage { states, next_page_token: page.next }))
 }

@@ -25,7 +25,7 @@ pub async fn list(
     let mirror = api.now().await?;
     let cluster = mirror.read();
     let names = cluster.units.iter();
-    let page = page::page(names, start.as_deref(), api.token_limit, |(name, _)| name.to_string());
+    let page = page::page(names, start.as_deref(), api.token_limit(), |(name, _)| name.to_string());
     let unit = |(name, stored)| entity::unit(&cluster, name, stored, File::With);
     let units = page.entries.into_iter().map(unit).collect();
     Ok(Json(UnitPage { units, next_page_token: page.next }))

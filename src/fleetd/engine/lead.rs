@@ -25,6 +25,8 @@ pub struct EngineSettings {
     pub leader_ttl: Duration,
     /// The longest pause between two attempts while the store is away.
     pub retry_max: Duration,
+    /// Whether it may lead, as that changes.
+    pub enabled: watch::Receiver<bool>,
 }
 
 /// The engine of one machine.
@@ -46,12 +48,33 @@ impl Engine {
         self.leading.subscribe()
     }
 
-    /// Leads whenever nobody else does, until `stop`; then lets the next one lead at once.
+    /// Leads whenever it may and nobody else does, until `stop`; then lets the next one lead at
+    /// once.
     pub async fn run(self, stop: CancellationToken) {
+        while self.told(true, &stop).await {
+            let term = stop.child_token();
+            let forbidden = async {
+                if self.told(false, &term).await {
+                    term.cancel();
+                }
+            };
+            tokio::join!(forbidden, self.run_enabled(&term));
+        }
+    }
+
+    /// Waits until this engine may lead, or may not. `false`: not before `stop`.
+    async fn told(&self, wanted: bool, stop: &CancellationToken) -> bool {
+        let mut enabled = self.settings.enabled.clone();
+        let told = async { enabled.wait_for(|may| *may == wanted).await.is_ok() };
+        stop.run_until_cancelled(told).await == Some(true)
+    }
+
+    /// Leads whenever nobody else does, until `stop`.
+    async fn run_enabled(&self, stop: &CancellationToken) {
         let mut backoff = Backoff::up_to(self.settings.retry_max);
         let mut warned = false;
         loop {
-            let term = self.reign(&stop).await;
+            let term = self.reign(stop).await;
             // Who watches this is not to be woken by each attempt while the store is away.
             self.leading.send_if_modified(|leading| std::mem::replace(leading, false));
             match term {

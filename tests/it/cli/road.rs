@@ -34,7 +34,8 @@ impl Road {
             let cluster = Machines::new();
             let machine = cluster.boot("m1").await;
             let stop = CancellationToken::new();
-            let api = Api::new(cluster.registry.clone(), known, TOKEN_LIMIT, stop);
+            let (_, token_limit) = watch::channel(TOKEN_LIMIT);
+            let api = Api::new(cluster.registry.clone(), known, token_limit, stop);
             let listener = UnixListener::bind(socket).unwrap();
             tokio::spawn(async move { axum::serve(listener, api.router()).await });
             (cluster, machine)

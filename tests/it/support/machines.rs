@@ -43,6 +43,8 @@ struct Fleetd {
     farewell: watch::Sender<Option<Farewell>>,
     stop: CancellationToken,
     standing: watch::Receiver<Standing>,
+    record: watch::Sender<MachineRecord>,
+    enabled: watch::Sender<bool>,
 }
 
 impl Machines {
@@ -74,9 +76,10 @@ impl Machines {
             version: "test".into(),
             session: uuid::Uuid::nil(),
         };
+        let record_of = watch::Sender::new(record);
         let settings = AgentSettings {
             machine: machine.id.clone(),
-            record,
+            record: record_of.subscribe(),
             ttl: TTL,
             run_folder: machine.run.path().to_owned(),
         };
@@ -85,7 +88,13 @@ impl Machines {
         let agent = Agent::start(settings, registry, machine.units.clone()).await.unwrap();
         let candidate = LeaderRecord { machine: machine.id.clone(), version: "test".into() };
         let leader_ttl = Duration::from_secs(2);
-        let settings = EngineSettings { candidate, leader_ttl, retry_max: leader_ttl / 6 };
+        let enabled = watch::Sender::new(true);
+        let settings = EngineSettings {
+            candidate,
+            leader_ttl,
+            retry_max: leader_ttl / 6,
+            enabled: enabled.subscribe(),
+        };
         let engine = Engine::new(settings, self.registry.clone());
         let (farewell, told) = watch::channel(None);
         let stop = CancellationToken::new();
@@ -95,6 +104,8 @@ impl Machines {
             engine: tokio::spawn(engine.run(stop.clone())),
             farewell,
             stop,
+            record: record_of,
+            enabled,
         });
     }
 
@@ -155,6 +166,16 @@ impl Machine {
         fleetd.agent.abort();
         fleetd.engine.abort();
         let _ = (fleetd.agent.await, fleetd.engine.await);
+    }
+
+    /// Changes what the machine says of itself, as a reload of its configuration does.
+    pub fn describe(&self, change: impl FnOnce(&mut MachineRecord)) {
+        self.fleetd.as_ref().unwrap().record.send_modify(change);
+    }
+
+    /// Allows or forbids its engine to lead, as a reload of its configuration does.
+    pub fn may_lead(&self, may: bool) {
+        self.fleetd.as_ref().unwrap().enabled.send_replace(may);
     }
 
     /// Waits until the machine stands so with the cluster.

@@ -42,6 +42,9 @@ pub struct TlsFiles {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
+/// What every PEM file holds (RFC 7468).
+const PEM: &[u8] = b"-----BEGIN ";
+
 /// What the files hold.
 pub(super) struct TlsContents {
     pub(super) ca: Option<Vec<u8>>,
@@ -60,8 +63,15 @@ impl TlsFiles {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SettingsError> {
-    std::fs::read(path)
-        .map_err(|source| SettingsError::UnreadableFile { path: path.to_owned(), source })
+    let path = path.to_owned();
+    match std::fs::read(&path) {
+        // What is inside shows when it is used; that it is the wrong file shows here.
+        Ok(text) if !text.windows(PEM.len()).any(|part| part == PEM) => {
+            Err(SettingsError::NotPem { path })
+        }
+        Ok(text) => Ok(text),
+        Err(source) => Err(SettingsError::UnreadableFile { path, source }),
+    }
 }
 
 /// What is wrong with the settings, before etcd is even asked.
@@ -78,5 +88,11 @@ pub enum SettingsError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// A TLS file holds something else.
+    #[error("{path} is no PEM file: it has no line -----BEGIN")]
+    NotPem {
+        /// The file.
+        path: PathBuf,
     },
 }
