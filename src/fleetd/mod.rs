@@ -18,7 +18,7 @@ mod notify;
 pub mod registry;
 mod reload;
 mod server;
-mod sockets;
+pub mod sockets;
 pub mod systemd;
 
 use std::ffi::OsString;

@@ -9,6 +9,7 @@ mod config;
 mod diff;
 mod docs;
 mod glob;
+mod http;
 mod names;
 mod reload;
 mod requirements;

@@ -11,13 +11,18 @@ use super::answer::ApiError;
 /// options, with as much again for JSON's quotes.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The request's body as JSON.
+/// The request's body as JSON, which it must be said to be.
 pub async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = content_type.and_then(|value| value.split(';').next()).map(str::trim);
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         return Err(ApiError::not_json());
     }
+    untyped_json(request).await
+}
+
+/// The request's body as JSON, whatever it is said to be.
+pub async fn untyped_json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
     let bytes = to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|error| {
         // The limit is the only reason that is the sender's; a broken connection hears no answer.
         tracing::debug!(%error, "reading a body");

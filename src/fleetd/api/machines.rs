@@ -37,7 +37,8 @@ struct Operation {
 
 /// `PATCH /machines`: all operations are checked before any takes effect.
 pub async fn patch(State(api): State<Api>, request: Request) -> Result<StatusCode, ApiError> {
-    let operations: Vec<Operation> = body::json(request).await?;
+    // fleet 1.0 asked for no content type here, and clients send many.
+    let operations: Vec<Operation> = body::untyped_json(request).await?;
     if operations.len() > MAX_TXN_OPS {
         let message = format!("{} operations; at most {MAX_TXN_OPS} at once", operations.len());
         return Err(ApiError::bad_request(message));
@@ -49,6 +50,8 @@ pub async fn patch(State(api): State<Api>, request: Request) -> Result<StatusCod
 
 fn change(operation: Operation) -> Result<MetadataChange, ApiError> {
     let Operation { op, path, value } = operation;
+    // fleet 1.0 took an empty value for none.
+    let value = value.filter(|value| !value.is_empty());
     let (machine, key) = target(&path).ok_or_else(|| {
         ApiError::bad_request(format!("path {path:?} is not /MACHINE-ID/metadata/KEY"))
     })?;

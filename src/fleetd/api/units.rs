@@ -46,7 +46,9 @@ pub async fn put(
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
     // By way of an object: serde takes an array for a struct, too.
-    let object: Map<String, Value> = body::json(request).await?;
+    let mut object: Map<String, Value> = body::json(request).await?;
+    // What is null or empty was not said, as fleet 1.0 and its clients had it.
+    object.retain(|_, value| !value.is_null() && value != "");
     let sent = serde_json::from_value(Value::Object(object));
     let sent = sent.map_err(|error| ApiError::bad_request(format!("the body is no unit: {error}")));
     let put = checked(&name, sent?)?;
