@@ -54,11 +54,21 @@ pub enum Error {
         /// As written second.
         second: String,
     },
+    /// fleetctl has no such command.
+    #[error("there is no command {given:?}")]
+    NoCommand {
+        /// As written.
+        given: String,
+        /// Commands with similar names, the most similar one first.
+        near: Vec<String>,
+    },
     /// The cluster has no such unit.
     #[error("there is no unit {name} in the cluster")]
     NoUnit {
         /// The unit.
         name: UnitName,
+        /// The unit with the most similar name, if one is similar.
+        near: Option<UnitName>,
     },
     /// A unit's contents are nowhere to be found.
     #[error("there is no unit {name} in the cluster, and no file for it: looked for {looked}")]
@@ -197,7 +207,14 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Client(error) => client_hint(error),
-            Self::NoUnit { .. } => Some("`fleetctl list-unit-files` shows what there is".into()),
+            Self::NoCommand { near, .. } => Some(match near.as_slice() {
+                [] => "`fleetctl help` lists the commands".to_owned(),
+                near => format!("did you mean {}?", near.join(" or ")),
+            }),
+            Self::NoUnit { near: Some(near), .. } => Some(format!("did you mean {near}?")),
+            Self::NoUnit { near: None, .. } => {
+                Some("`fleetctl list-unit-files` shows what there is".into())
+            }
             Self::Elsewhere { command, .. } => Some(format!("run there: {command}")),
             Self::Unplaced { name } => Some(format!("`fleetctl why {name}` tells the reason")),
             Self::GaveUp { .. } => Some(

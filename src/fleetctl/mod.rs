@@ -3,12 +3,14 @@
 //! Commands ask the daemon through [`api::client`](crate::api::client) only. Decisions (`goal`,
 //! `transition`, `board`) are pure; `ui` alone prints. This room must not know the daemon's.
 
+mod arguments;
 mod block;
 mod board;
 mod candidates;
 mod cli;
 mod commands;
 mod error;
+mod globals;
 mod goal;
 mod lower;
 mod machines;
@@ -27,11 +29,12 @@ mod wait;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use self::cli::{Cli, Globals};
+use self::cli::Cli;
 use self::error::{Error, ExitStatus};
+use self::globals::Globals;
 use self::ui::Ui;
 use crate::api::client::Client;
 
@@ -44,7 +47,7 @@ struct Context {
 
 /// Runs the program on the process's own arguments and environment.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return answer(&error),
     };
@@ -79,19 +82,39 @@ impl Context {
                 .without_time()
                 .init();
         }
-        Self {
-            client: Client::new(globals.endpoint, globals.request_timeout),
-            ui: Ui::new(globals.debug),
+        let ui = Ui::new(globals.debug);
+        if globals.etcd_key_prefix.is_some() {
+            ui.warn("--etcd-key-prefix does nothing: fleetd knows where its keys are");
         }
+        let (endpoint, tls) = (globals.endpoint, globals.tls.into());
+        Self { client: Client::with_tls(endpoint, tls, globals.request_timeout), ui }
     }
 }
 
-/// clap's own answers: help and version, which were asked for, and mistakes, which exit with 2.
+/// What shells and clap return for a command line that is not understood.
+const EXIT_USAGE: u8 = 2;
+
+/// clap's own answers: help and version, which were asked for, and mistakes.
 fn answer(error: &clap::Error) -> ExitCode {
-    // Who closed the pipe has seen enough.
-    let _ = error.print();
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => Ui::new(false).error(&no_command(error)),
+        // Who closed the pipe has seen enough.
+        _ => drop(error.print()),
+    }
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(2),
+        _ => ExitCode::from(EXIT_USAGE),
     }
+}
+
+/// The command that there is not, and those whose names are like it.
+fn no_command(error: &clap::Error) -> Error {
+    let given = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+    let near = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(name)) => vec![name.clone()],
+        // clap has the most similar one last.
+        Some(ContextValue::Strings(names)) => names.iter().rev().cloned().collect(),
+        _ => Vec::new(),
+    };
+    Error::NoCommand { given: given.unwrap_or_default(), near }
 }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use super::Context;
 use super::error::Error;
 use crate::api::Unit;
-use crate::model::Glob;
+use crate::model::{Glob, similar};
 use crate::unitfile::UnitName;
 
 /// What makes an argument a pattern: none of these can be in a name.
@@ -36,6 +36,23 @@ fn folder(argument: &str) -> &str {
     argument.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
+/// The one unit of the cluster that an argument names.
+pub async fn one(context: &Context, argument: &str) -> Result<(UnitName, Unit), Error> {
+    let name = UnitName::from_argument(argument)?;
+    match context.client.unit(&name).await? {
+        Some(unit) => Ok((name, unit)),
+        None => Err(unknown(context, name).await),
+    }
+}
+
+/// The error of a name that the cluster does not have, with the unit that may be meant.
+pub async fn unknown(context: &Context, name: UnitName) -> Error {
+    // Who cannot be told what there is, is told at least what there is not.
+    let units = context.client.units().await.unwrap_or_default();
+    let near = similar(name.stem(), units.into_iter().filter_map(|unit| unit.name), UnitName::stem);
+    Error::NoUnit { name, near }
+}
+
 /// The units of the cluster that arguments name, which may be globs. A name that the cluster does
 /// not have is an error; a glob that matches nothing is a warning, as in `systemctl`.
 pub async fn select(
@@ -51,8 +68,10 @@ pub async fn select(
     let mut selected = BTreeMap::new();
     let found = try_join_all(names.iter().map(|name| context.client.unit(name))).await?;
     for (name, unit) in names.into_iter().zip(found) {
-        let unit = unit.ok_or_else(|| Error::NoUnit { name: name.clone() })?;
-        selected.insert(name, unit);
+        match unit {
+            Some(unit) => drop(selected.insert(name, unit)),
+            None => return Err(unknown(context, name).await),
+        }
     }
     if globs.is_empty() {
         return Ok(selected);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::nearest::nearest;
+
 /// fleet's own section. systemd passes over sections that begin with `X-`.
 pub(super) const SECTION: &str = "X-Fleet";
 
@@ -58,29 +60,10 @@ impl fmt::Display for Key {
     }
 }
 
-/// The spelling that takes the fewest keystrokes to make of `name`, upper and lower case being
-/// alike; of several, the better one.
-pub(super) fn nearest(name: &str) -> &'static str {
-    let name = name.to_ascii_lowercase();
-    let distance = |spelling: &str| edits(&name, &spelling.to_ascii_lowercase());
-    SPELLINGS.iter().map(|(spelling, _)| *spelling).min_by_key(|s| distance(s)).unwrap_or_default()
-}
-
-/// How many characters must be added, removed or replaced to make one text of the other
-/// (Levenshtein's distance, one row at a time).
-pub fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, c) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, d) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *d);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[to.len()]
+/// The spelling that is nearest to `name`; of several, the better one.
+pub(super) fn nearest_spelling(name: &str) -> &'static str {
+    let spellings = SPELLINGS.iter().map(|(spelling, _)| *spelling);
+    nearest(name, spellings, |spelling| spelling).map_or("", |(spelling, _)| spelling)
 }
 
 #[cfg(test)]
@@ -99,14 +82,7 @@ mod tests {
             ("Replace", "Replaces"),
         ];
         for (name, expected) in cases {
-            assert_eq!(nearest(name), expected, "{name}");
+            assert_eq!(nearest_spelling(name), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn counts_edits() {
-        assert_eq!(edits("", ""), 0);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("kitten", "sitting"), 3);
     }
 }

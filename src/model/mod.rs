@@ -10,6 +10,7 @@
 mod glob;
 mod keys;
 mod machine;
+mod nearest;
 mod relations;
 mod requirements;
 mod state;
@@ -18,8 +19,9 @@ mod validate;
 mod words;
 
 pub use glob::{Glob, GlobError, GlobFault};
-pub use keys::{Key, edits};
+pub use keys::Key;
 pub use machine::{MachineId, MachineIdError};
+pub use nearest::similar;
 pub use relations::relations;
 pub use requirements::{RequirementFault, Requirements, RequirementsError};
 pub use state::{SystemdState, TargetState, TargetStateError};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Glob;
-use super::keys::{Key, SECTION, nearest};
+use super::keys::{Key, SECTION, nearest_spelling};
 use super::requirements::{Declared, Requirements, RequirementsError};
 use crate::unitfile::{UnitFile, UnitName, expand, shown};
 
@@ -84,7 +84,7 @@ pub fn warnings(name: &UnitName, file: &UnitFile) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = keys
         .into_iter()
         .filter(|key| Key::spelled(key).is_none())
-        .map(|key| Warning::UnknownKey { key: shown(key), nearest: nearest(key) })
+        .map(|key| Warning::UnknownKey { key: shown(key), nearest: nearest_spelling(key) })
         .collect();
     if let Ok(declared) = Declared::read(file) {
         let mut ids = declared.values(Key::MachineId).map(|id| shown(&expand(id, name)));

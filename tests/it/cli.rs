@@ -12,3 +12,4 @@ mod look;
 mod output;
 mod road;
 mod server;
+mod tls;

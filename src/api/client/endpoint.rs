@@ -1,4 +1,4 @@
-//! Where the API is: a unix socket or plain HTTP, and how to open a connection to it.
+//! Where the API is: a unix socket, HTTP or HTTPS, and how to open a connection to it.
 //!
 //! This file knows sockets and hyper's handshake. It must not know requests.
 
@@ -14,10 +14,15 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::tls::Tls;
+
 /// HTTP's own port, for an `http://host` without one.
 const HTTP_PORT: u16 = 80;
 
-/// The two ways to reach the API.
+/// The same for `https://host`.
+const HTTPS_PORT: u16 = 443;
+
+/// The ways to reach the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// `unix:///var/run/fleet.sock`
@@ -29,20 +34,24 @@ pub enum Endpoint {
         /// TCP port.
         port: u16,
     },
+    /// `https://host:port`, otherwise the same.
+    Https {
+        /// Name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+    },
 }
 
 /// What is wrong with an endpoint as the user wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoint {
-    /// Neither `unix://` nor `http://`.
-    #[error("{given:?} is not an endpoint: write unix:///path/to/socket or http://host:port")]
+    /// None of the known ways.
+    #[error(
+        "{given:?} is not an endpoint: write unix:///path/to/socket, http://host:port or \
+         https://host:port"
+    )]
     Scheme {
-        /// As written.
-        given: String,
-    },
-    /// There is no TLS in this client.
-    #[error("{given:?} asks for TLS, which this version cannot do: use http:// or unix://")]
-    Tls {
         /// As written.
         given: String,
     },
@@ -52,7 +61,7 @@ pub enum BadEndpoint {
         /// As written.
         given: String,
     },
-    /// What follows `http://` is not `host` or `host:port`.
+    /// What follows `http://` or `https://` is not `host` or `host:port`.
     #[error("{given:?} does not have the form http://host:port")]
     Address {
         /// As written.
@@ -74,29 +83,35 @@ impl FromStr for Endpoint {
                 Err(BadEndpoint::Path { given: named() })
             };
         }
-        if given.starts_with("https://") {
-            return Err(BadEndpoint::Tls { given: named() });
-        }
-        let Some(address) = given.strip_prefix("http://") else {
-            return Err(BadEndpoint::Scheme { given: named() });
-        };
+        let (secure, address) =
+            match (given.strip_prefix("http://"), given.strip_prefix("https://")) {
+                (Some(address), _) => (false, address),
+                (_, Some(address)) => (true, address),
+                (None, None) => return Err(BadEndpoint::Scheme { given: named() }),
+            };
         let address = address.strip_suffix('/').unwrap_or(address);
-        parse_address(address).ok_or_else(|| BadEndpoint::Address { given: named() })
+        let (host, port) =
+            parse_address(address).ok_or_else(|| BadEndpoint::Address { given: named() })?;
+        Ok(if secure {
+            Self::Https { host, port: port.unwrap_or(HTTPS_PORT) }
+        } else {
+            Self::Http { host, port: port.unwrap_or(HTTP_PORT) }
+        })
     }
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.
-fn parse_address(address: &str) -> Option<Endpoint> {
+fn parse_address(address: &str) -> Option<(String, Option<u16>)> {
     // The colons of a bracketed IPv6 address do not separate a port.
     let bracket = address.rfind(']').map_or(0, |at| at + 1);
     let (host, port) = match address[bracket..].rfind(':') {
-        Some(at) => (&address[..bracket + at], address[bracket + at + 1..].parse().ok()?),
-        None => (address, HTTP_PORT),
+        Some(at) => (&address[..bracket + at], Some(address[bracket + at + 1..].parse().ok()?)),
+        None => (address, None),
     };
     let bracketed = host.starts_with('[') && host.ends_with(']');
     let clean = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
     let clean = clean && (bracketed || !host.contains([':', '[', ']']));
-    clean.then(|| Endpoint::Http { host: host.to_owned(), port })
+    clean.then(|| (host.to_owned(), port))
 }
 
 impl fmt::Display for Endpoint {
@@ -104,6 +119,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Http { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Https { host, port } => write!(f, "https://{host}:{port}"),
         }
     }
 }
@@ -113,22 +129,32 @@ impl Endpoint {
     pub(super) fn host_header(&self) -> String {
         match self {
             Self::Unix(_) => "localhost".to_owned(),
-            Self::Http { host, port } => format!("{host}:{port}"),
+            Self::Http { host, port } | Self::Https { host, port } => format!("{host}:{port}"),
         }
     }
 
     /// Opens one connection; it closes when the returned sender and its answers are dropped.
-    pub(super) async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
+    pub(super) async fn connect(&self, tls: &Tls) -> io::Result<SendRequest<Full<Bytes>>> {
         match self {
             Self::Unix(path) => handshake(UnixStream::connect(path).await?).await,
-            Self::Http { host, port } => {
-                let host = host.trim_start_matches('[').trim_end_matches(']');
-                let stream = TcpStream::connect((host, *port)).await?;
-                stream.set_nodelay(true)?;
-                handshake(stream).await
+            Self::Http { host, port } => handshake(dial(bare(host), *port).await?).await,
+            Self::Https { host, port } => {
+                let stream = dial(bare(host), *port).await?;
+                handshake(tls.secure(bare(host), stream).await?).await
             }
         }
     }
+}
+
+/// An IPv6 address without its brackets; anything else as it is.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 async fn handshake<S>(stream: S) -> io::Result<SendRequest<Full<Bytes>>>
@@ -155,6 +181,8 @@ mod tests {
             ("http://core-1:8080/", "http://core-1:8080"),
             ("http://[fd00::1]:49153", "http://[fd00::1]:49153"),
             ("http://[fd00::1]", "http://[fd00::1]:80"),
+            ("https://core-1", "https://core-1:443"),
+            ("https://[fd00::1]:8443/", "https://[fd00::1]:8443"),
         ] {
             let endpoint: Endpoint = given.parse().expect(given);
             assert_eq!(endpoint.to_string(), shown);
@@ -168,7 +196,8 @@ mod tests {
             "/var/run/fleet.sock",
             "unix://",
             "unix://fleet.sock",
-            "https://core-1:443",
+            "https://",
+            "ftp://core-1",
             "http://",
             "http://:80",
             "http://core-1:http",

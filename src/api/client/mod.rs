@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod query;
 mod sse;
+mod tls;
 mod transport;
 
 use std::fmt::Write as _;
@@ -21,6 +22,8 @@ pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::ClientError;
 pub use events::Events;
 pub use query::{MachineQuery, StateQuery};
+use tls::Tls;
+pub use tls::{TlsError, TlsFiles};
 use transport::{Answer, Transport};
 
 use super::{BASE, Machine, MachinePage, State, StatePage, Unit, UnitPage, Why};
@@ -43,9 +46,16 @@ pub struct Stored {
 }
 
 impl Client {
-    /// A client that will connect when first asked something.
+    /// A client that will connect when first asked something. To an `https://` endpoint it trusts
+    /// whom the system trusts.
     pub fn new(endpoint: Endpoint, timeout: Duration) -> Self {
-        Self { transport: Arc::new(Transport::new(endpoint, timeout)), timeout }
+        Self::with_tls(endpoint, TlsFiles::default(), timeout)
+    }
+
+    /// The same with these files for an `https://` endpoint.
+    pub fn with_tls(endpoint: Endpoint, files: TlsFiles, timeout: Duration) -> Self {
+        let transport = Transport::new(endpoint, Tls::new(files), timeout);
+        Self { transport: Arc::new(transport), timeout }
     }
 
     /// One unit, or `None` when there is no such unit.

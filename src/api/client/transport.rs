@@ -11,6 +11,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, Response, header};
 use tokio::sync::Semaphore;
 
+use super::tls::Tls;
 use super::{ClientError, Endpoint};
 use crate::api::{ErrorBody, REVISION_HEADER};
 
@@ -34,6 +35,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Transport {
     endpoint: Endpoint,
+    tls: Tls,
     timeout: Duration,
     permits: Semaphore,
     /// Connections whose last answer was read to its end.
@@ -41,9 +43,9 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(endpoint: Endpoint, timeout: Duration) -> Self {
+    pub(super) fn new(endpoint: Endpoint, tls: Tls, timeout: Duration) -> Self {
         let permits = Semaphore::new(CONNECTIONS_MAX);
-        Self { endpoint, timeout, permits, idle: Mutex::default() }
+        Self { endpoint, tls, timeout, permits, idle: Mutex::default() }
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
@@ -130,7 +132,8 @@ impl Transport {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
         let endpoint = self.endpoint.clone();
-        self.endpoint.connect().await.map_err(|source| ClientError::Connect { endpoint, source })
+        let connected = self.endpoint.connect(&self.tls).await;
+        connected.map_err(|source| ClientError::Connect { endpoint, source })
     }
 
     fn request(

@@ -4,9 +4,9 @@ use clap::Args;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::names;
 use crate::fleetctl::output::OutputArgs;
 use crate::fleetctl::source;
-use crate::unitfile::UnitName;
 
 /// Print a unit's file as the cluster has it, byte for byte
 ///
@@ -20,9 +20,7 @@ pub struct CatArgs {
 }
 
 pub async fn run(context: &Context, args: &CatArgs) -> Result<ExitStatus, Error> {
-    let name = UnitName::from_argument(&args.unit)?;
-    let unit = context.client.unit(&name).await?;
-    let unit = unit.ok_or_else(|| Error::NoUnit { name: name.clone() })?;
+    let (name, unit) = names::one(context, &args.unit).await?;
     let contents = match unit.contents.clone() {
         Some(contents) => contents,
         None => source::stored(&name, &unit)?.contents().to_owned(),

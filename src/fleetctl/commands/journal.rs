@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::names;
 use crate::fleetctl::there;
 use crate::unitfile::UnitName;
 
@@ -29,9 +30,7 @@ pub struct JournalArgs {
 }
 
 pub async fn run(context: &Context, args: &JournalArgs) -> Result<ExitStatus, Error> {
-    let name = UnitName::from_argument(&args.unit)?;
-    let unit = context.client.unit(&name).await?;
-    let unit = unit.ok_or_else(|| Error::NoUnit { name: name.clone() })?;
+    let (name, unit) = names::one(context, &args.unit).await?;
     there::run(context, &name, &unit, &command(&name, args)).await
 }
 

@@ -7,6 +7,7 @@ use crate::api::{Why, WhyStatus};
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::machines::Machines;
+use crate::fleetctl::names;
 use crate::fleetctl::output::OutputArgs;
 use crate::fleetctl::tell;
 use crate::unitfile::UnitName;
@@ -32,10 +33,15 @@ pub async fn run(context: &Context, args: &WhyArgs) -> Result<ExitStatus, Error>
     let names = names.collect::<Result<Vec<_>, _>>()?;
     let whys = try_join_all(names.iter().map(|name| context.client.why(name)));
     let (whys, machines) = tokio::try_join!(whys, Machines::fetch(&context.client))?;
-    let known = names.into_iter().zip(whys).map(|(name, why)| why.ok_or(Error::NoUnit { name }));
-    let whys = known.collect::<Result<Vec<Why>, _>>()?;
-    let text = || whys.iter().map(|why| explain(why, &machines, args.full)).collect();
-    context.ui.data(&args.output.render(&whys, text)?)?;
+    let mut known = Vec::with_capacity(names.len());
+    for (name, why) in names.into_iter().zip(whys) {
+        match why {
+            Some(why) => known.push(why),
+            None => return Err(names::unknown(context, name).await),
+        }
+    }
+    let text = || known.iter().map(|why| explain(why, &machines, args.full)).collect();
+    context.ui.data(&args.output.render(&known, text)?)?;
     Ok(ExitStatus::Done)
 }
 

@@ -11,14 +11,11 @@ use hyper::Uri;
 use super::file::list;
 use super::{ConfigError, Loaded, OPTIONS, Settings};
 use crate::fleetd::registry::{EtcdSettings, TlsFiles};
-use crate::model::edits;
+use crate::model::similar;
 
 /// The shortest time to live of a machine: etcd counts leases in seconds and ends them on
 /// half-second ticks, so that anything shorter could not be renewed twice in time.
 const AGENT_TTL_MIN: Duration = Duration::from_secs(2);
-
-/// How many keystrokes from an option a name may be to be taken for it, in "did you mean".
-const TYPO_EDITS_MAX: usize = 3;
 
 /// Settings from options by name; those that are not there have their defaults.
 pub fn settings(raw: &BTreeMap<String, String>) -> Result<Loaded, ConfigError> {
@@ -43,9 +40,8 @@ pub fn settings(raw: &BTreeMap<String, String>) -> Result<Loaded, ConfigError> {
 }
 
 fn unknown(name: &String) -> String {
-    let nearest = OPTIONS.iter().map(|(option, _)| *option).min_by_key(|o| edits(name, o));
-    match nearest.filter(|option| edits(name, option) <= TYPO_EDITS_MAX) {
-        Some(option) => {
+    match similar(name, OPTIONS, |(option, _)| option) {
+        Some((option, _)) => {
             format!("option {name} is not known and does nothing; did you mean {option}?")
         }
         None => format!("option {name} is not known and does nothing"),

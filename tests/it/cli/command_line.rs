@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
 use fleet::api::STORE_AWAY;
+use fleet::model::TargetState;
 
 use super::bench::Bench;
 
@@ -52,6 +53,110 @@ fn flags_may_stand_anywhere_and_beat_variables() {
     let variables = [("FLEETCTL_ENDPOINT", &*endpoint), ("FLEETCTL_DEBUG", "1")];
     let ended = bench.run_with("list-machines", &variables);
     assert!(ended.stderr.contains("GET /fleet/v1/machines: 200"), "{ended}");
+}
+
+/// What each flag and its variable do: a value that is taken, and one that is refused.
+#[test]
+fn every_flag_has_a_variable_that_it_beats() {
+    let bench = Bench::new(|_| {});
+    let endpoint = bench.endpoint();
+    let listed = "172.17.8.101\n172.17.8.102\n";
+    let list = "list-machines --no-legend --fields=ip";
+    for (flag, good, bad) in [
+        ("endpoint", &*endpoint, "ftp://x"),
+        ("driver", "API", "etcd"),
+        ("request-timeout", "2.5", "never"),
+        ("debug", "false", "perhaps"),
+    ] {
+        let variable = format!("FLEETCTL_{}", flag.to_uppercase().replace('-', "_"));
+        let base = ("FLEETCTL_ENDPOINT", &*endpoint);
+        for arguments in [format!("--{flag}={good} {list}"), format!("{list} -{flag}={good}")] {
+            bench.run_with(&arguments, &[base, (&variable, bad)]).is(0, listed, "");
+        }
+        bench.run_with(list, &[base, (&variable, good)]).is(0, listed, "");
+        for (arguments, variables) in [
+            (format!("{list} --{flag}={bad}"), vec![base]),
+            (list.to_owned(), vec![base, (&variable, bad)]),
+        ] {
+            let ended = bench.run_with(&arguments, &variables);
+            let complaint = format!("error: invalid value '{bad}' for '--{flag}");
+            assert!(ended.stderr.starts_with(&complaint), "{arguments}: {ended}");
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let bench = Bench::new(|_| {});
+    let endpoint = format!("--endpoint={}", bench.endpoint());
+    for flag in [
+        "DRIVER",
+        "ETCD_KEY_PREFIX",
+        "CA_FILE",
+        "CERT_FILE",
+        "KEY_FILE",
+        "REQUEST_TIMEOUT",
+        "DEBUG",
+    ] {
+        let variable = format!("FLEETCTL_{flag}");
+        let ended =
+            bench.run_with(&format!("list-machines {endpoint}"), &[(variable.as_str(), "")]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{flag}: {ended}");
+    }
+    let ended = bench.run_with("list-machines", &[("FLEETCTL_ENDPOINT", "")]);
+    assert!(ended.stderr.contains("unix:///var/run/fleet.sock"), "{ended}");
+}
+
+#[test]
+fn the_etcd_driver_is_refused_in_words() {
+    let ended = Bench::new(|_| {}).run("--driver=etcd list-units");
+    assert!(ended.stderr.contains("fleetctl asks fleetd, never etcd: use API"), "{ended}");
+}
+
+#[test]
+fn the_key_prefix_does_nothing_and_says_so() {
+    let bench = Bench::new(|_| {});
+    let warning = "warning: --etcd-key-prefix does nothing: fleetd knows where its keys are\n";
+    bench.run("list-units --no-legend --etcd-key-prefix=/x/").is(0, "", warning);
+    let variables =
+        [("FLEETCTL_ENDPOINT", &*bench.endpoint()), ("FLEETCTL_ETCD_KEY_PREFIX", "/x/")];
+    bench.run_with("list-units --no-legend", &variables).is(0, "", warning);
+}
+
+#[test]
+fn flags_may_be_written_as_go_does() {
+    let bench = Bench::new(|cluster| {
+        cluster.has("hello.service", "[Service]\nExecStart=/a\n", TargetState::Launched);
+    });
+    let endpoint = bench.endpoint();
+    let debug = [("FLEETCTL_DEBUG", "1")];
+    for arguments in [
+        format!("-endpoint {endpoint} -debug=false stop -no-block=true hello"),
+        format!("stop --no-block=T --endpoint=unix:///x --endpoint {endpoint} --debug=0 hello"),
+    ] {
+        bench.run_with(&arguments, &debug).is(0, "Triggered unit hello.service stop\n", "");
+    }
+}
+
+#[test]
+fn an_unknown_command_names_its_neighbours() {
+    let bench = Bench::new(|_| {});
+    for (arguments, given, hint) in [
+        ("strat hello", "strat", "did you mean start or status?"),
+        ("lst-mach", "lst-mach", "did you mean list-machines?"),
+        ("bogus", "bogus", "`fleetctl help` lists the commands"),
+    ] {
+        bench.run(arguments).is(
+            2,
+            "",
+            &format!("error: there is no command \"{given}\"\nhint: {hint}\n"),
+        );
+    }
+    let ended = bench.run("st hello");
+    for near in ["start", "status", "stop"] {
+        assert!(ended.stderr.contains(near), "{ended}");
+    }
 }
 
 #[test]

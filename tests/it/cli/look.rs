@@ -103,7 +103,22 @@ fn cat_is_byte_for_byte() {
     bench.script.lock().change("hello.service", |unit| unit.contents = None);
     let written = "[Unit]\nDescription=Hello\n\n[Service]\nExecStart=/bin/true\n";
     bench.run("cat hello").is(0, written, "");
-    assert_eq!(bench.run("cat nope").code, Some(1));
+}
+
+#[test]
+fn a_unit_that_is_not_there_may_be_meant_otherwise() {
+    let bench = Bench::new(scene);
+    for verb in ["cat", "why", "stop", "unload", "destroy", "status", "journal"] {
+        for (name, full, hint) in [
+            ("helo", "helo.service", "did you mean hello.service?"),
+            ("everywhere.timer", "everywhere.timer", "did you mean everywhere.service?"),
+            ("nope", "nope.service", "`fleetctl list-unit-files` shows what there is"),
+        ] {
+            let told = format!("error: there is no unit {full} in the cluster\nhint: {hint}\n");
+            bench.run(&format!("{verb} {name}")).is(1, "", &told);
+        }
+    }
+    assert!(bench.script.lock().writes().is_empty());
 }
 
 #[test]

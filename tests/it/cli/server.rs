@@ -39,9 +39,14 @@ pub fn serve(socket: &Path, script: Script) -> tokio::runtime::Runtime {
         let _guard = runtime.enter();
         tokio::net::UnixListener::bind(socket).unwrap()
     };
-    let router = Router::new().fallback(answer).with_state(script);
+    let router = router(script);
     runtime.spawn(async move { axum::serve(listener, router).await });
     runtime
+}
+
+/// The API of a cluster, for one more listener.
+pub fn router(script: Script) -> Router {
+    Router::new().fallback(answer).with_state(script)
 }
 
 async fn answer(Shared(script): Shared<Script>, method: Method, uri: Uri, body: Bytes) -> Response {
