@@ -7,10 +7,12 @@
 pub mod client;
 mod error;
 mod event;
+mod plan;
 mod schema;
 
 pub use error::{ErrorBody, ErrorDetail, STORE_AWAY};
 pub use event::{Event, MachineEvent, Ready, StateEvent, UnitEvent};
+pub use plan::{Changes, Move, Outlook};
 pub use schema::{
     Live, Machine, MachinePage, MachineStatus, Refusal, State, StatePage, Unit, UnitPage, Why,
     WhyStatus,

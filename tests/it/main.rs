@@ -11,6 +11,7 @@ mod docs;
 mod glob;
 mod http;
 mod names;
+mod plan;
 mod reload;
 mod requirements;
 mod road;

@@ -26,7 +26,7 @@ use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 use transport::{Answer, Transport};
 
-use super::{BASE, Machine, MachinePage, State, StatePage, Unit, UnitPage, Why};
+use super::{BASE, Changes, Machine, MachinePage, Outlook, State, StatePage, Unit, UnitPage, Why};
 use crate::unitfile::UnitName;
 
 /// A connection to the API. Cheap to clone; clones share their connections.
@@ -98,6 +98,18 @@ impl Client {
     /// Why a unit is where it is, or nowhere; `None` when there is no such unit.
     pub async fn why(&self, name: &UnitName) -> Result<Option<Why>, ClientError> {
         absent_as_none(self.get(&format!("{}/why", unit_path(name))).await)
+    }
+
+    /// What would come of changes. Nothing is changed.
+    pub async fn plan(&self, changes: &Changes) -> Result<Outlook, ClientError> {
+        let path = path("plan");
+        let bad = |error: serde_json::Error| ClientError::Answer {
+            request: format!("POST {path}"),
+            source: error.into(),
+        };
+        let body = serde_json::to_vec(changes).map_err(bad)?;
+        let answer = self.transport.send(Method::POST, &path, Some(body.into())).await?;
+        serde_json::from_slice(&answer.body).map_err(bad)
     }
 
     /// Creates, changes or replaces a unit.

@@ -1,7 +1,7 @@
 //! The HTTP API, version 1: what clients may ask of the cluster, answered by any machine of it.
 //!
 //! This room knows the wire's documents and the registry. It must not decide where units run
-//! (for `why` it asks the engine's pure function), nor touch systemd.
+//! (for `why` and `plan` it asks the engine's pure function), nor touch systemd.
 
 mod answer;
 mod ask;
@@ -11,6 +11,7 @@ mod entity;
 mod events;
 mod machines;
 mod page;
+mod plan;
 mod states;
 mod units;
 mod why;
@@ -22,7 +23,7 @@ use axum::extract::Request;
 use axum::http::Uri;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +63,7 @@ impl Api {
             .route("/state/{name}", get(states::get))
             .route("/machines", get(machines::list).patch(machines::patch))
             .route("/events", get(events::stream))
+            .route("/plan", post(plan::post))
             .layer(from_fn_with_state(self.clone(), admit))
             .route("/discovery", get(discovery::get));
         Router::new()

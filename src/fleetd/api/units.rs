@@ -72,7 +72,7 @@ fn at(revision: Revision) -> AppendHeaders<[(&'static str, String); 1]> {
 }
 
 /// What a body asks for, if it may be asked.
-fn checked(name: &UnitName, sent: Unit) -> Result<Put, ApiError> {
+pub fn checked(name: &UnitName, sent: Unit) -> Result<Put, ApiError> {
     if let Some(other) = sent.name.as_ref().filter(|other| *other != name) {
         let message = format!("the body names unit {other}, the path {name}");
         return Err(ApiError::bad_request(message));

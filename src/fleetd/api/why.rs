@@ -7,7 +7,7 @@ use super::Api;
 use super::answer::ApiError;
 use super::ask::Named;
 use crate::api::{Refusal, Why, WhyStatus};
-use crate::fleetd::engine::{Change, Plan, schedule};
+use crate::fleetd::engine::{self, Change, Plan, schedule};
 use crate::fleetd::registry::Cluster;
 use crate::model::{MachineId, Requirements, TargetState};
 use crate::unitfile::UnitName;
@@ -25,29 +25,42 @@ fn explain(cluster: &Cluster, name: &UnitName) -> Option<Why> {
     let unit = cluster.units.get(name)?;
     let machines: Vec<MachineId> = cluster.machines_of(name).map(|(id, _)| id.clone()).collect();
     let plan = schedule(cluster);
-    let refused = plan.refused.get(name).map(Vec::as_slice).unwrap_or_default();
-    let (status, reason) = if name.is_template() {
-        let reason = "a template runs nowhere itself, only its instances do".to_owned();
-        (WhyStatus::Inactive, reason)
-    } else if unit.desired == TargetState::Inactive {
-        (WhyStatus::Inactive, "nobody asked for it to be loaded or started".to_owned())
+    let (status, reason) = if let Some(reason) = idle(name, unit.desired) {
+        (WhyStatus::Inactive, reason.to_owned())
     } else if !machines.is_empty() {
         (WhyStatus::Placed, placed(cluster, name, &machines, &unit.requirements))
     } else {
         (WhyStatus::Pending, pending(cluster, name, &plan))
     };
-    let refusals = refused.iter().map(|(id, refusal)| Refusal {
+    let refusals = refusals(cluster, &plan, name);
+    Some(Why { name: name.clone(), status, reason, machine_ids: machines, refusals })
+}
+
+/// Why a unit shall be on no machine at all; `None` if it shall be on one.
+pub fn idle(name: &UnitName, desired: TargetState) -> Option<&'static str> {
+    if name.is_template() {
+        return Some("a template runs nowhere itself, only its instances do");
+    }
+    (desired == TargetState::Inactive).then_some("nobody asked for it to be loaded or started")
+}
+
+/// Every machine that does not take a unit, and why.
+pub fn refusals(cluster: &Cluster, plan: &Plan, name: &UnitName) -> Vec<Refusal> {
+    let refused = plan.refused.get(name).into_iter().flatten();
+    let refusal = |(id, refusal): &(MachineId, engine::Refusal)| Refusal {
         machine_id: id.clone(),
         primary_ip: cluster.machines.get(id).map(|m| m.record.ip.clone()).unwrap_or_default(),
         reason: refusal.to_string(),
-    });
-    Some(Why {
-        name: name.clone(),
-        status,
-        reason,
-        machine_ids: machines,
-        refusals: refusals.collect(),
-    })
+    };
+    refused.map(refusal).collect()
+}
+
+/// Why a unit that nothing is about to place is nowhere.
+pub fn untaken(cluster: &Cluster) -> String {
+    match cluster.machines.len() {
+        0 => "there are no machines in the cluster".to_owned(),
+        count => format!("none of {count} machines takes it"),
+    }
 }
 
 fn placed(
@@ -70,9 +83,6 @@ fn placed(
 }
 
 fn pending(cluster: &Cluster, name: &UnitName, plan: &Plan) -> String {
-    if cluster.machines.is_empty() {
-        return "there are no machines in the cluster".to_owned();
-    }
     let about_to = plan.decisions.iter().find_map(|decision| match &decision.change {
         Change::Assign { unit, reason, .. } if unit == name => Some((&decision.machine, reason)),
         _ => None,
@@ -82,6 +92,6 @@ fn pending(cluster: &Cluster, name: &UnitName, plan: &Plan) -> String {
         (Some((machine, reason)), Some(_)) => {
             format!("about to be scheduled to {}: {reason}", machine.short())
         }
-        (None, _) => format!("none of {} machines takes it", cluster.machines.len()),
+        (None, _) => untaken(cluster),
     }
 }

@@ -38,7 +38,7 @@ pub use store::{
     Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
     Revision, Store, StoreError, Txn, Watch,
 };
-pub use units::{Put, PutError, PutOutcome};
+pub use units::{Put, PutError, PutOutcome, after_put};
 
 use on_demand::OnDemand;
 

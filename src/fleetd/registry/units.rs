@@ -77,6 +77,17 @@ impl Registry {
     }
 }
 
+/// What a [`Put`] would store, were it made now; `None` when it is stored already. Its launch number
+/// means nothing.
+pub fn after_put(
+    name: &UnitName,
+    stored: Option<UnitRecord>,
+    put: &Put,
+) -> Result<Option<UnitRecord>, PutError> {
+    let next = next_record(name, stored, put, Revision::default())?;
+    Ok(next.map(|(record, _)| record))
+}
+
 fn unchanged(key: &Key, modified: Option<Revision>) -> Compare {
     match modified {
         Some(modified) => Compare::Modified(key.to_string(), modified),
