@@ -8,8 +8,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::arguments::{self, Ready};
 use super::commands::{
-    cat, destroy, journal, list_machines, list_unit_files, list_units, load, start, status, stop,
-    submit, unload, version, why,
+    cat, destroy, journal, list_machines, list_unit_files, list_units, load, restart, start,
+    status, stop, submit, unload, version, why,
 };
 use super::globals::{Globals, without_idle_variables};
 
@@ -50,6 +50,7 @@ pub(super) enum Command {
     ListUnitFiles(list_unit_files::ListUnitFilesArgs),
     ListUnits(list_units::ListUnitsArgs),
     Load(load::LoadArgs),
+    Restart(restart::RestartArgs),
     Start(start::StartArgs),
     Status(status::StatusArgs),
     Stop(stop::StopArgs),

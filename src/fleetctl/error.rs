@@ -59,8 +59,8 @@ pub enum Error {
     NoCommand {
         /// As written.
         given: String,
-        /// Commands with similar names, the most similar one first.
-        near: Vec<String>,
+        /// What may be meant; empty for nothing.
+        near: String,
     },
     /// The cluster has no such unit.
     #[error("there is no unit {name} in the cluster")]
@@ -207,9 +207,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Client(error) => client_hint(error),
-            Self::NoCommand { near, .. } => Some(match near.as_slice() {
-                [] => "`fleetctl help` lists the commands".to_owned(),
-                near => format!("did you mean {}?", near.join(" or ")),
+            Self::NoCommand { near, .. } => Some(match near.as_str() {
+                "" => "`fleetctl help` lists the commands".into(),
+                near => format!("did you mean {near}?"),
             }),
             Self::NoUnit { near: Some(near), .. } => Some(format!("did you mean {near}?")),
             Self::NoUnit { near: None, .. } => {

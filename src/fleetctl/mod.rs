@@ -30,13 +30,14 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
 
 use self::cli::Cli;
 use self::error::{Error, ExitStatus};
 use self::globals::Globals;
 use self::ui::Ui;
 use crate::api::client::Client;
+use crate::model::similar;
 
 /// What every command has at hand.
 #[derive(Debug)]
@@ -107,14 +108,15 @@ fn answer(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// The command that there is not, and those whose names are like it.
+/// The command that there is not, and those that it may be short for, or else the most similar one.
 fn no_command(error: &clap::Error) -> Error {
     let given = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-    let near = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::String(name)) => vec![name.clone()],
-        // clap has the most similar one last.
-        Some(ContextValue::Strings(names)) => names.iter().rev().cloned().collect(),
-        _ => Vec::new(),
-    };
-    Error::NoCommand { given: given.unwrap_or_default(), near }
+    let given = given.unwrap_or_default();
+    let known = Cli::command();
+    let names = || known.get_subcommands().map(clap::Command::get_name);
+    let mut near: Vec<&str> = names().filter(|name| name.starts_with(&given)).collect();
+    if near.is_empty() {
+        near.extend(similar(&given, names(), |name| name));
+    }
+    Error::NoCommand { near: near.join(" or "), given }
 }

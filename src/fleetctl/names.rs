@@ -1,6 +1,6 @@
 //! What the arguments of a command name: files to bring in, or units of the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
@@ -15,6 +15,11 @@ const GLOB_CHARACTERS: [char; 3] = ['*', '?', '['];
 
 /// Units by name, each with the argument that named it.
 pub type Named = BTreeMap<UnitName, String>;
+
+/// Whether an argument is a pattern over the units of the cluster.
+pub fn is_glob(argument: &str) -> bool {
+    argument.contains(GLOB_CHARACTERS)
+}
 
 /// The units that arguments name, which may be paths.
 pub fn parse(arguments: &[String]) -> Result<Named, Error> {
@@ -53,44 +58,83 @@ pub async fn unknown(context: &Context, name: UnitName) -> Error {
     Error::NoUnit { name, near }
 }
 
-/// The units of the cluster that arguments name, which may be globs. A name that the cluster does
-/// not have is an error; a glob that matches nothing is a warning, as in `systemctl`.
+/// The units of the cluster that arguments name, which may be globs; each once, in the order in
+/// which they are named, and those of a glob by name. A name that the cluster does not have is an
+/// error; a glob that matches nothing is a warning, as in `systemctl`.
 pub async fn select(
     context: &Context,
     arguments: &[String],
-) -> Result<BTreeMap<UnitName, Unit>, Error> {
-    let (globs, plain): (Vec<&String>, Vec<&String>) =
-        arguments.iter().partition(|argument| argument.contains(GLOB_CHARACTERS));
-    let globs = globs.into_iter().map(|text| Glob::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let names = plain.into_iter().map(|argument| UnitName::from_argument(argument));
-    let names = names.collect::<Result<Vec<_>, _>>()?;
+) -> Result<Vec<(UnitName, Unit)>, Error> {
+    let wanted = arguments.iter().map(|argument| Wanted::parse(argument));
+    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+    let named = wanted.iter().map(|wanted| async move {
+        match wanted {
+            Wanted::Unit(name) => context.client.unit(name).await,
+            Wanted::Those(_) => Ok(None),
+        }
+    });
+    let found = try_join_all(named).await?;
+    let all = if wanted.iter().any(|wanted| matches!(wanted, Wanted::Those(_))) {
+        context.client.units().await?
+    } else {
+        Vec::new()
+    };
 
-    let mut selected = BTreeMap::new();
-    let found = try_join_all(names.iter().map(|name| context.client.unit(name))).await?;
-    for (name, unit) in names.into_iter().zip(found) {
-        match unit {
-            Some(unit) => drop(selected.insert(name, unit)),
-            None => return Err(unknown(context, name).await),
+    let mut selected = Selected::default();
+    for (wanted, unit) in wanted.into_iter().zip(found) {
+        match (wanted, unit) {
+            (Wanted::Unit(name), Some(unit)) => selected.add(name, unit),
+            (Wanted::Unit(name), None) => return Err(unknown(context, name).await),
+            (Wanted::Those(glob), _) => {
+                if !selected.add_matching(&glob, &all) {
+                    context.ui.warn(&format!("no unit matches {}", glob.as_str()));
+                }
+            }
         }
     }
-    if globs.is_empty() {
-        return Ok(selected);
+    Ok(selected.units)
+}
+
+/// What an argument names.
+enum Wanted {
+    Unit(UnitName),
+    Those(Glob),
+}
+
+impl Wanted {
+    fn parse(argument: &str) -> Result<Self, Error> {
+        if is_glob(argument) {
+            return Ok(Self::Those(Glob::parse(argument)?));
+        }
+        Ok(Self::Unit(UnitName::from_argument(argument)?))
     }
-    let units = context.client.units().await?;
-    for glob in globs {
+}
+
+/// Units in the order in which they were named.
+#[derive(Default)]
+struct Selected {
+    units: Vec<(UnitName, Unit)>,
+    names: BTreeSet<UnitName>,
+}
+
+impl Selected {
+    fn add(&mut self, name: UnitName, unit: Unit) {
+        if self.names.insert(name.clone()) {
+            self.units.push((name, unit));
+        }
+    }
+
+    /// Returns whether the glob matches any.
+    fn add_matching(&mut self, glob: &Glob, all: &[Unit]) -> bool {
         let mut matched = false;
-        for unit in &units {
-            let Some(name) = unit.name.as_ref().filter(|name| glob.matches(name.as_str())) else {
-                continue;
-            };
-            matched = true;
-            selected.insert(name.clone(), unit.clone());
+        for unit in all {
+            if let Some(name) = unit.name.clone().filter(|name| glob.matches(name.as_str())) {
+                self.add(name, unit.clone());
+                matched = true;
+            }
         }
-        if !matched {
-            context.ui.warn(&format!("no unit matches {}", glob.as_str()));
-        }
+        matched
     }
-    Ok(selected)
 }
 
 #[cfg(test)]

@@ -39,15 +39,20 @@ pub enum Then {
 impl Change {
     /// Wants a unit to be in a state, with this file or the one it has.
     pub fn put(name: &UnitName, desired: TargetState, file: Option<&UnitFile>) -> Self {
-        Self::Put(Box::new(Unit {
-            name: Some(name.clone()),
-            // Servers older than `contents` write the file from the options.
-            options: file.map(|file| file.options().to_vec()).unwrap_or_default(),
-            contents: file.map(|file| file.contents().to_owned()),
-            desired_state: Some(desired),
-            current_state: None,
-            machine_id: None,
-            launch: None,
-        }))
+        Self::Put(Box::new(wish(name, desired, file)))
+    }
+}
+
+/// What to send so that a unit is wanted in a state, with this file or the one it has.
+pub fn wish(name: &UnitName, desired: TargetState, file: Option<&UnitFile>) -> Unit {
+    Unit {
+        name: Some(name.clone()),
+        // Servers older than `contents` write the file from the options.
+        options: file.map(|file| file.options().to_vec()).unwrap_or_default(),
+        contents: file.map(|file| file.contents().to_owned()),
+        desired_state: Some(desired),
+        current_state: None,
+        machine_id: None,
+        launch: None,
     }
 }

@@ -10,6 +10,7 @@ mod cluster;
 mod command_line;
 mod look;
 mod output;
+mod restart;
 mod road;
 mod server;
 mod tls;

@@ -7,6 +7,7 @@ pub(super) mod list_machines;
 pub(super) mod list_unit_files;
 pub(super) mod list_units;
 pub(super) mod load;
+pub(super) mod restart;
 pub(super) mod start;
 pub(super) mod status;
 pub(super) mod stop;
@@ -29,6 +30,7 @@ pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::ListUnitFiles(args) => list_unit_files::run(context, args).await,
         Command::ListUnits(args) => list_units::run(context, args).await,
         Command::Load(args) => load::run(context, args).await,
+        Command::Restart(args) => restart::run(context, args).await,
         Command::Start(args) => start::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Stop(args) => stop::run(context, args).await,

@@ -143,8 +143,9 @@ fn flags_may_be_written_as_go_does() {
 fn an_unknown_command_names_its_neighbours() {
     let bench = Bench::new(|_| {});
     for (arguments, given, hint) in [
-        ("strat hello", "strat", "did you mean start or status?"),
-        ("lst-mach", "lst-mach", "did you mean list-machines?"),
+        ("st hello", "st", "did you mean start or status or stop?"),
+        ("strat hello", "strat", "did you mean start?"),
+        ("lst-machines", "lst-machines", "did you mean list-machines?"),
         ("bogus", "bogus", "`fleetctl help` lists the commands"),
     ] {
         bench.run(arguments).is(
@@ -152,10 +153,6 @@ fn an_unknown_command_names_its_neighbours() {
             "",
             &format!("error: there is no command \"{given}\"\nhint: {hint}\n"),
         );
-    }
-    let ended = bench.run("st hello");
-    for near in ["start", "status", "stop"] {
-        assert!(ended.stderr.contains(near), "{ended}");
     }
 }
 

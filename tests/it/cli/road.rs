@@ -3,11 +3,13 @@
 
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::api::Api;
+use fleet::fleetd::systemd::Call;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, Ended};
+use super::cluster::name;
 use crate::support::machines::{Machine, Machines};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
@@ -63,6 +65,9 @@ fn a_unit_goes_up_and_down() {
         ("start hello@1", launched),
         ("start hello@1", launched),
         ("list-units --no-legend", running),
+        ("restart hello@1", launched),
+        ("stop hello@1", loaded),
+        ("restart hello@1", launched),
         ("stop hello@1", loaded),
         ("start hello@1", launched),
         ("unload hello@1", "Unit hello@1.service inactive\n"),
@@ -91,6 +96,21 @@ fn a_oneshot_finishes_and_is_not_started_again() {
     road.machine.units.take_calls();
     road.run("start once").is(0, launched, "");
     assert!(road.machine.units.take_calls().is_empty());
+}
+
+#[test]
+fn a_restart_stops_and_starts_what_runs() {
+    let road = Road::new();
+    road.bench.file("hello.service", SERVICE);
+    let launched = "Unit hello.service launched on m1.../10.0.0.1\n";
+    road.run("start hello").is(0, launched, "");
+    road.machine.units.take_calls();
+    road.run("restart hello").is(0, launched, "");
+    let (calls, hello) = (road.machine.units.take_calls(), name("hello.service"));
+    // The agent may see both wishes, or only the later one.
+    let [one, two] =
+        [vec![Call::Restart(hello.clone())], vec![Call::Stop(hello.clone()), Call::Start(hello)]];
+    assert!(calls == one || calls == two, "{calls:?}");
 }
 
 #[test]

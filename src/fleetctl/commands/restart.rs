@@ -1,0 +1,108 @@
+//! `fleetctl restart`
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::api::Unit;
+use crate::fleetctl::Context;
+use crate::fleetctl::block::BlockArgs;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::goal::Goal;
+use crate::fleetctl::names;
+use crate::fleetctl::source::{self, is_global};
+use crate::fleetctl::task::{Change, Task, Then, wish};
+use crate::fleetctl::tell;
+use crate::fleetctl::wait::{self, Watch};
+use crate::model::TargetState;
+use crate::unitfile::UnitName;
+
+/// Stop units and start them again, one after another
+///
+/// Each unit is waited for before the next one is stopped, in the order in which they are named; a
+/// start that fails ends the row, and the units after it go on undisturbed. A unit that is loaded
+/// but not started is started. A unit that is on no machine is refused, and globs pass it over.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetctl restart web.service
+  fleetctl restart db.service 'web@*'")]
+pub struct RestartArgs {
+    /// Names of units, or globs such as 'hello@*' over the units of the cluster
+    #[arg(required = true, value_name = "UNIT")]
+    units: Vec<String>,
+    #[command(flatten)]
+    block: BlockArgs,
+}
+
+pub async fn run(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Error> {
+    let units = units(context, &args.units).await?;
+    let mut left = units.iter();
+    while let Some((name, unit)) = left.next() {
+        let outcome = restart(context, name, unit, &args.block).await;
+        if matches!(outcome, Ok(ExitStatus::Done)) {
+            continue;
+        }
+        let names: Vec<&str> = left.map(|(name, _)| name.as_str()).collect();
+        if !names.is_empty() {
+            context.ui.note(&format!("not restarted: {}", names.join(", ")));
+        }
+        return outcome;
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// The units to restart; each is on a machine.
+async fn units(context: &Context, arguments: &[String]) -> Result<Vec<(UnitName, Unit)>, Error> {
+    let named = arguments.iter().filter(|argument| !names::is_glob(argument));
+    let named = named.map(|argument| UnitName::from_argument(argument));
+    let named = named.collect::<Result<BTreeSet<_>, _>>()?;
+    let mut units = names::select(context, arguments).await?;
+    let inactive = |unit: &Unit| unit.desired_state.unwrap_or_default() == TargetState::Inactive;
+    if let Some((name, _)) =
+        units.iter().find(|(name, unit)| inactive(unit) && named.contains(name))
+    {
+        return Err(nothing_to_restart(name));
+    }
+    units.retain(|(_, unit)| !inactive(unit));
+    if units.is_empty() {
+        context.ui.warn("there is nothing to restart: none of these units is on a machine");
+    }
+    Ok(units)
+}
+
+fn nothing_to_restart(name: &UnitName) -> Error {
+    let reason = if name.is_template() {
+        let instances = name.as_str().replacen("@.", "@*.", 1);
+        format!("a template runs nowhere: restart its instances, as '{instances}'")
+    } else {
+        format!("it is inactive, so there is nothing to restart: `fleetctl start {name}`")
+    };
+    Error::Unit { name: name.clone(), reason }
+}
+
+/// Restarts one unit. That it be started is wanted at once, not only when it has stopped: whatever
+/// becomes of this program in between, the unit comes up again.
+async fn restart(
+    context: &Context,
+    name: &UnitName,
+    unit: &Unit,
+    block: &BlockArgs,
+) -> Result<ExitStatus, Error> {
+    let watch = Watch::open(context, block).await?;
+    let runs = unit.desired_state == Some(TargetState::Launched);
+    if runs {
+        context.client.put(name, &wish(name, TargetState::Loaded, None)).await?;
+    }
+    let global = source::stored(name, unit).is_ok_and(|file| is_global(name, &file));
+    let then = if global || block.no_block {
+        // fleet 1.0's two lines.
+        let verbs = if runs { &["stop", "start"][..] } else { &["start"] };
+        let lines = verbs.iter().map(|verb| tell::triggered(name, global, verb));
+        Then::Say(lines.collect::<Vec<_>>().join("\n"))
+    } else {
+        Then::Reach(Goal::Started, Vec::new())
+    };
+    let change = Change::put(name, TargetState::Launched, None);
+    wait::run(context, vec![Task { name: name.clone(), change, then }], watch, block).await
+}
