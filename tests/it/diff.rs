@@ -35,9 +35,7 @@ fn here(version: u8, active: &str) -> Here {
         status: Some(Status {
             linked: Some(hash(version)),
             state: SystemdState { load: "loaded".into(), active: active.into(), sub: "any".into() },
-            job_pending: false,
-            result: None,
-            exit_status: None,
+            ..Status::not_found()
         }),
         hold: Hold::Ours,
         file: Some(known(&launched(), version)),

@@ -2,7 +2,7 @@
 //! and engines; the store and systemd are their twins in memory.
 
 use fleet::fleetd::agent::{Farewell, Standing};
-use fleet::fleetd::registry::Cluster;
+use fleet::fleetd::registry::{Cluster, StateRecord};
 use fleet::fleetd::systemd::{Call, Refusal, UnitManager};
 use fleet::model::TargetState::{Inactive, Launched, Loaded};
 
@@ -279,4 +279,76 @@ async fn a_removed_key_is_noticed_also_after_its_history_was_compacted() {
     let life = cluster.registry.present(&m1.id).await.unwrap().unwrap().created;
     cluster.registry.leave(&m1.id, life).await.unwrap();
     cluster.until("it is back", |c| c.machines.values().any(|m| m.created != life)).await;
+}
+
+/// What one unit's machine reports of it.
+fn state(cluster: &Cluster, name: &str) -> Option<StateRecord> {
+    cluster.states.get(&unit(name))?.values().next().cloned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_with_the_unit_s_last_words() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    m1.units.says(&unit("bad.service"), "no such database");
+    let fails = "[Service]\nType=oneshot\nExecStart=/bin/false\n";
+    let failed = |c: &Cluster| {
+        let told = state(c, "bad.service").filter(|state| state.active == "failed");
+        if let Some(told) = &told {
+            let words = ["no such database".to_owned()];
+            assert_eq!(told.log.as_deref(), Some(&words[..]), "told before it was heard");
+        }
+        told.is_some()
+    };
+    cluster.put("bad.service", Some(fails), Launched).await;
+    cluster.until("failed", failed).await;
+    let before = cluster.registry.revision().await.unwrap();
+    m1.end_fleetd(Farewell::Keep).await;
+    cluster.start_fleetd(&mut m1).await;
+    m1.until_standing(Standing::Member).await;
+    tokio::time::sleep(TTL).await;
+    let changed = cluster.changed_since(before);
+    assert!(!changed.iter().any(|key| key.starts_with("state/")), "told again: {changed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_hangs_holds_no_failure_up() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    m1.units.hang_journal();
+    let fails = "[Service]\nType=oneshot\nExecStart=/bin/false\n";
+    cluster.put("bad.service", Some(fails), Launched).await;
+    cluster.until_reported("bad.service", &m1, "failed").await;
+    cluster.until("without words", |c| state(c, "bad.service").unwrap().log.is_none()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_next_start_forgets_the_last_words() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    let name = unit("a.service");
+    m1.units.says(&name, "ouch");
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    m1.units.exit(&name, 7);
+    cluster.until("heard", |c| state(c, "a.service").unwrap().log.is_some()).await;
+    cluster.put("a.service", None, Loaded).await;
+    cluster.put("a.service", None, Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    cluster.until("forgotten", |c| state(c, "a.service").unwrap().log.is_none()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_systemd_refuses_is_told_until_it_stops() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    let name = unit("a.service");
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    m1.units.refuse(Refusal::Stop, &name);
+    cluster.put("a.service", None, Loaded).await;
+    let message = |c: &Cluster| state(c, "a.service").and_then(|state| state.message);
+    cluster.until("told", |c| message(c).is_some_and(|said| said.contains("refuse"))).await;
+    cluster.until_reported("a.service", &m1, "inactive").await;
+    cluster.until("forgotten", |c| message(c).is_none()).await;
 }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::task::{Action, Reason, Task};
+use super::words::Words;
 use crate::fleetd::registry::Assignment;
 use crate::fleetd::systemd::{JobId, JobResult, Status};
 use crate::model::{MachineId, TargetState};
@@ -45,6 +46,10 @@ pub struct Here {
     pub held_back: bool,
     /// Whether linking it failed: nobody needs to wait for it.
     pub broken: bool,
+    /// systemd's words, where it refused to stop it.
+    pub stop_refused: Option<String>,
+    /// What it said last, where it failed.
+    pub words: Words,
 }
 
 /// Who may run a unit.

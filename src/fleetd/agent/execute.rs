@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 
 use super::diff::{Ask, Hold, KnownFile, Launched};
 use super::task::{Action, Task};
+use super::words::Words;
 use super::{Agent, AgentError, HOLD_BACK, Wake};
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{Assignment, Revision, UnitRecord, Won};
@@ -58,12 +59,27 @@ impl Agent {
         let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         for (stopped, name) in done {
             match stopped {
-                Ok(()) => self.asked(&name, Ask::Stop),
-                Err(error) => self.hold_back(&name, "stop", &error),
+                Ok(()) => self.stopping(&name),
+                Err(error) => self.stop_failed(&name, &error),
             }
             // A unit that systemd had forgotten ends no job: look for oneself.
             self.dirty.mark(name);
         }
+    }
+
+    fn stopping(&mut self, name: &UnitName) {
+        if let Some(here) = self.observed.get_mut(name) {
+            here.stop_refused = None;
+        }
+        self.asked(name, Ask::Stop);
+    }
+
+    /// Who wants the unit stopped shall hear why it is not.
+    fn stop_failed(&mut self, name: &UnitName, error: &SystemdError) {
+        if let (Some(here), SystemdError::Refused { .. }) = (self.observed.get_mut(name), error) {
+            here.stop_refused = Some(chain(error).to_string());
+        }
+        self.hold_back(name, "stop", error);
     }
 
     async fn unlink(&mut self, names: Vec<UnitName>) {
@@ -228,6 +244,8 @@ impl Agent {
     fn launched(&mut self, name: &UnitName, launch: u64, job: JobId) {
         if let Some(here) = self.observed.get_mut(name) {
             here.launched = Some(Launched { launch, job: Some(job), result: None, message: None });
+            here.stop_refused = None;
+            here.words = Words::None;
         }
         self.note_launch(name);
         self.asked(name, Ask::Start);

@@ -227,7 +227,11 @@ impl Agent {
         let machine = &self.settings.machine;
         tracing::info!(%machine, life = %present.created, "taken the session up again");
         self.hold_what_hangs_on(lease).await?;
-        self.publisher.resume(lease, self.registry.reported(lease).await?);
+        let reported = self.registry.reported(lease).await?;
+        for (name, record) in &reported {
+            self.heard_before(name, record);
+        }
+        self.publisher.resume(lease, reported);
         self.told = present.record;
         self.enter(self.session(lease, ttl), present.created);
         Ok(())

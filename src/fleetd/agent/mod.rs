@@ -13,6 +13,7 @@ mod observe;
 mod publish;
 mod task;
 mod token;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 pub use diff::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, diff};
 pub use member::Standing;
 pub use task::{Action, Reason, Task};
+pub use words::Words;
 
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
@@ -125,6 +127,10 @@ enum Wake {
     Expelled(Revision),
     /// A unit that was left alone may be tried again.
     Retry(UnitName),
+    /// What a unit said last whose start of this number failed.
+    Words(UnitName, Option<u64>, Vec<String>),
+    /// That takes too long for the report of the failure to wait for it.
+    WordsLate(UnitName),
 }
 
 /// The agent of one machine.
@@ -237,6 +243,7 @@ impl Agent {
             self.refresh().await?;
             let moved = self.attend().await?;
             let tasks = diff(&self.desired(), &self.observed);
+            self.listen_to_the_failed();
             self.report();
             if tasks.is_empty() && !moved {
                 self.forget_the_gone();
@@ -278,6 +285,8 @@ impl Agent {
                     here.held_back = false;
                 }
             }
+            Wake::Words(name, launch, lines) => self.heard(&name, launch, lines),
+            Wake::WordsLate(name) => self.tell_without_words(&name),
         }
     }
 

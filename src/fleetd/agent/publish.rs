@@ -1,7 +1,7 @@
 //! Reports what systemd says of this machine's units: only what changed, in batches, in a task of
 //! its own so that the agent never waits for the store to hear of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +10,13 @@ use tokio::task::JoinHandle;
 
 use super::Agent;
 use super::diff::Here;
+use super::words::Words;
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{LeaseId, Registry, StateRecord, StoreError};
+use crate::fleetd::systemd::Status;
 use crate::model::{MachineId, SystemdState};
-use crate::unitfile::UnitName;
+use crate::unitfile::{UnitHash, UnitName};
 
 /// Compares what is with what was reported, and reports the difference.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct State {
     lease: Option<LeaseId>,
     /// What is true.
     current: BTreeMap<UnitName, StateRecord>,
+    /// Of these it is not to be told yet.
+    withheld: BTreeSet<UnitName>,
     /// What the store was told, under this lease; `None` where the answer was lost.
     reported: BTreeMap<UnitName, Option<StateRecord>>,
 }
@@ -57,14 +61,21 @@ impl Publisher {
         state.reported = reported.into_iter().map(|(name, is)| (name, Some(is))).collect();
     }
 
-    /// What is true now. Under a new lease everything is reported anew.
-    pub fn update(&self, lease: Option<LeaseId>, current: BTreeMap<UnitName, StateRecord>) {
+    /// What is true now, though not to be told yet of some. Under a new lease everything is
+    /// reported anew.
+    pub fn update(
+        &self,
+        lease: Option<LeaseId>,
+        current: BTreeMap<UnitName, StateRecord>,
+        withheld: BTreeSet<UnitName>,
+    ) {
         let mut state = self.shared.lock();
         if state.lease != lease {
             state.lease = lease;
             state.reported.clear();
         }
         state.current = current;
+        state.withheld = withheld;
         self.shared.wake.notify_one();
     }
 }
@@ -92,7 +103,8 @@ impl Shared {
 impl State {
     fn reports(&self) -> Vec<Report> {
         let told = |name: &UnitName| self.reported.get(name).and_then(Option::as_ref);
-        let changed = self.current.iter().filter(|(name, is)| told(name) != Some(is));
+        let ripe = self.current.iter().filter(|(name, _)| !self.withheld.contains(*name));
+        let changed = ripe.filter(|(name, is)| told(name) != Some(is));
         let gone = self.reported.keys().filter(|name| !self.current.contains_key(*name));
         let changed = changed.map(|(name, is)| (name.clone(), Some(is.clone())));
         changed.chain(gone.map(|name| (name.clone(), None))).collect()
@@ -146,23 +158,26 @@ impl Agent {
         let lease = self.membership.life().and(self.membership.lease());
         let records =
             self.observed.iter().filter_map(|(name, here)| Some((name.clone(), record(here)?)));
-        self.publisher.update(lease, records.collect());
+        let withheld = |here: &Here| here.words == Words::Awaited { withheld: true };
+        let withheld = self.observed.iter().filter(|(_, here)| withheld(here));
+        let withheld = withheld.map(|(name, _)| name.clone()).collect();
+        self.publisher.update(lease, records.collect(), withheld);
     }
 }
 
 /// What the store shall say of a unit: what systemd says, or that systemd refused it.
 fn record(here: &Here) -> Option<StateRecord> {
     let launched = here.launched.as_ref();
-    let refused = launched.filter(|launched| launched.message.is_some());
-    let (hash, state, result, exit_status) = match (&here.status, refused, &here.file) {
-        (Some(status), ..) => {
-            (status.linked?, status.state.clone(), status.result.clone(), status.exit_status)
-        }
-        (None, Some(_), Some(known)) => (known.hash()?, refused_state(), None, None),
+    let refused = launched.and_then(|launched| launched.message.clone());
+    let status = match (&here.status, &refused, &here.file) {
+        (Some(status), ..) => status.clone(),
+        (None, Some(_), Some(known)) => refused_status(known.hash()?),
         _ => return None,
     };
+    let Status { linked, state, result, exit_status, run, .. } = status;
+    let stop_refused = here.stop_refused.clone().filter(|_| !state.is_inactive());
     Some(StateRecord {
-        hash,
+        hash: linked?,
         load: state.load,
         active: state.active,
         sub: state.sub,
@@ -170,12 +185,20 @@ fn record(here: &Here) -> Option<StateRecord> {
         job: launched.and_then(|launched| launched.result).map(|result| result.to_string()),
         result,
         exit_status,
-        message: launched.and_then(|launched| launched.message.clone()),
+        message: refused.or(stop_refused),
+        since: run.since,
+        main_pid: run.main_pid,
+        restarts: run.restarts,
+        log: match &here.words {
+            Words::Known(lines) => Some(lines.clone()),
+            Words::None | Words::Awaited { .. } => None,
+        },
     })
 }
 
-/// systemd's words for a unit whose file it does not take.
-fn refused_state() -> SystemdState {
+/// What systemd would say of a unit whose file it does not take.
+fn refused_status(hash: UnitHash) -> Status {
     let [load, active, sub] = ["error", "failed", "failed"].map(str::to_owned);
-    SystemdState { load, active, sub }
+    let state = SystemdState { load, active, sub };
+    Status { linked: Some(hash), state, ..Status::not_found() }
 }

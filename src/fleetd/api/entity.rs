@@ -56,6 +56,10 @@ pub fn state(name: &UnitName, machine: &MachineId, record: &StateRecord) -> Stat
         result: record.result.clone(),
         exit_status: record.exit_status,
         message: record.message.clone(),
+        since: record.since,
+        main_pid: record.main_pid,
+        restarts: record.restarts,
+        log: record.log.clone(),
         ..State::new(name.clone(), record.hash, machine.clone(), systemd)
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::store::KeyValue;
 use crate::fleetd::chain::chain;
-use crate::model::{MachineId, TargetState};
+use crate::model::{MachineId, TargetState, Timestamp};
 use crate::unitfile::UnitHash;
 
 /// `unit/<name>`: a unit's file and what is wanted of it.
@@ -93,9 +93,21 @@ pub struct StateRecord {
     /// The main process's exit status, where the result has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_status: Option<i32>,
-    /// systemd's words, where it refused the unit.
+    /// systemd's words, where it refused the unit, or to stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// When the active state last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The main process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_pid: Option<u32>,
+    /// How often systemd restarted it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u32>,
+    /// Its last lines in the journal, of a run that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Vec<String>>,
 }
 
 /// A stored value that does not read.

@@ -16,11 +16,18 @@ use super::bus::{Bus, failed, is_no_such_unit};
 use super::folder::Folder;
 use super::gate::{Gate, JOBS_MAX};
 use super::proxy::ManagerProxy;
-use super::{JobId, Signal, Status, SystemdError, UnitManager, batch, observe, proxy, signals};
+use super::runs::Runs;
+use super::{
+    JobId, Signal, Status, SystemdError, UnitManager, batch, journal, observe, proxy, signals,
+};
+use crate::model::Timestamp;
 use crate::unitfile::{UnitFile, UnitName};
 
 /// How systemd treats a job that stands in the way of a new one: the new one wins.
 const REPLACE: &str = "replace";
+
+/// In which systemd counts time: so many of them are a second.
+const MICROS: u64 = 1_000_000;
 
 /// What can be queued.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +56,21 @@ pub enum StopKind {
     Restart,
 }
 
+/// What systemd says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct System {
+    /// Its version, as its packager writes it.
+    pub version: String,
+    /// When it began: also in a container, which has its host's kernel.
+    pub booted: Timestamp,
+}
+
 /// systemd on this machine, reached over the system bus.
 #[derive(Debug)]
 pub struct SystemdManager {
     bus: Arc<Bus>,
     folder: Arc<Folder>,
+    runs: Arc<Runs>,
     /// Held while unit files change: a batch sees what systemd has loaded, writes, and reloads if
     /// need be, and must not be interleaved with another one.
     changing: Mutex<()>,
@@ -72,6 +89,7 @@ impl SystemdManager {
         Ok(SystemdManager {
             bus: Arc::new(bus),
             folder: Arc::new(Folder::new(folder)),
+            runs: Arc::default(),
             changing: Mutex::default(),
             gate: Gate::default(),
             forwarder: std::sync::Mutex::default(),
@@ -92,6 +110,19 @@ impl SystemdManager {
             true => StopKind::Stop,
             false => StopKind::Restart,
         })
+    }
+
+    /// What systemd says of itself.
+    pub async fn system(&self) -> Result<System, SystemdError> {
+        let ask = async {
+            let manager = self.bus.manager().await?;
+            let began = manager.userspace_timestamp().await?;
+            Ok(System {
+                version: manager.version().await?,
+                booted: Timestamp::from_unix_secs(began / MICROS),
+            })
+        };
+        ask.await.map_err(|error| failed("ask for systemd's version".into(), error))
     }
 
     /// Queues a job, when there are not too many.
@@ -145,7 +176,7 @@ impl SystemdManager {
 impl UnitManager for SystemdManager {
     async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError> {
         let files = observe::list(&self.folder).await?;
-        let look = async { observe::look(&self.bus.manager().await?, files).await };
+        let look = async { observe::look(&self.bus.manager().await?, &self.runs, files).await };
         look.await.map_err(|error| failed("observe units".into(), error))
     }
 
@@ -154,7 +185,7 @@ impl UnitManager for SystemdManager {
             return Ok(Status::not_found());
         };
         let files = BTreeMap::from([(name.clone(), file)]);
-        let look = async { observe::look(&self.bus.manager().await?, files).await };
+        let look = async { observe::look(&self.bus.manager().await?, &self.runs, files).await };
         let mut found = look.await.map_err(|error| failed(format!("observe {name}"), error))?;
         Ok(found.remove(name).unwrap_or_else(Status::not_found))
     }
@@ -192,6 +223,16 @@ impl UnitManager for SystemdManager {
         }
     }
 
+    async fn memory(&self) -> Result<BTreeMap<UnitName, u64>, SystemdError> {
+        let files = observe::list(&self.folder).await?;
+        let look = async { observe::memory(&self.bus.manager().await?, files.keys()).await };
+        look.await.map_err(|error| failed("ask for the memory of units".into(), error))
+    }
+
+    async fn last_words(&self, name: &UnitName) -> Vec<String> {
+        journal::last_words(&self.bus, name).await
+    }
+
     async fn signals(&self) -> Result<mpsc::UnboundedReceiver<Signal>, SystemdError> {
         let subscription = signals::subscribe(&self.bus).await?;
         // Unbounded, since the reader of the bus must never wait for the listener; what is in it is
@@ -200,6 +241,7 @@ impl UnitManager for SystemdManager {
         let task = tokio::spawn(signals::forward(
             self.bus.clone(),
             self.folder.clone(),
+            self.runs.clone(),
             subscription,
             listener,
         ));

@@ -6,17 +6,20 @@
 //!
 //! The trait is in this file. [`SystemdManager`] is the real systemd: `bus` is the connection and
 //! `proxy` what systemd can be asked on it; `observe` looks, `batch` links and unlinks, `signals`
-//! listens, `gate` keeps jobs from becoming too many, and `folder` holds the unit files.
+//! listens, `runs` keeps what signals tell beside, `gate` keeps jobs from becoming too many,
+//! `journal` reads what units said, and `folder` holds the unit files.
 //! [`MemoryUnits`] is the twin.
 
 mod batch;
 mod bus;
 mod folder;
 mod gate;
+mod journal;
 mod manager;
 mod memory;
 mod observe;
 mod proxy;
+mod runs;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -26,10 +29,11 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::model::SystemdState;
+use crate::model::{SystemdState, Timestamp};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
 
-pub use manager::{StopKind, SystemdManager};
+pub use journal::{LINE_BYTES_MAX, LINES_MAX};
+pub use manager::{StopKind, System, SystemdManager};
 pub use memory::{Call, MemoryUnits, Refusal};
 
 /// What this machine's systemd and fleet's unit folder say of one unit.
@@ -49,6 +53,19 @@ pub struct Status {
     /// The exit status of the main process when that is why it failed. `None` when it was another
     /// process of the unit, such as its `ExecStartPre=`.
     pub exit_status: Option<i32>,
+    /// What else is known of its run.
+    pub run: Run,
+}
+
+/// A unit's run, beside its state; of an inactive unit, which systemd forgets, nothing is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Run {
+    /// When the active state last changed.
+    pub since: Option<Timestamp>,
+    /// The main process of a service, while there is one.
+    pub main_pid: Option<u32>,
+    /// How often systemd restarted a service by itself since somebody started it.
+    pub restarts: Option<u32>,
 }
 
 impl Status {
@@ -64,6 +81,7 @@ impl Status {
             job_pending: false,
             result: None,
             exit_status: None,
+            run: Run::default(),
         }
     }
 }
@@ -227,6 +245,15 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
     /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success, and no
     /// job's end follows. A oneshot that is stopped while it starts has failed, in systemd's eyes.
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError>;
+
+    /// The memory that each of fleet's units uses now, in bytes; of those that are inactive, or
+    /// whose memory systemd does not count, nothing.
+    async fn memory(&self) -> Result<BTreeMap<UnitName, u64>, SystemdError>;
+
+    /// What the unit, and systemd about it, said last in the run that was the last one: at most
+    /// [`LINES_MAX`] lines of at most [`LINE_BYTES_MAX`] bytes. Takes two seconds at most, once it
+    /// is this unit's turn; what cannot be read by then counts as nothing.
+    async fn last_words(&self, name: &UnitName) -> Vec<String>;
 
     /// Signals about fleet's units from now on. Only the last subscriber gets them. The stream
     /// ends only when the manager is dropped.

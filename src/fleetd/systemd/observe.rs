@@ -11,6 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::bus::is_refusal;
 use super::folder::{Folder, Found};
 use super::proxy::{self, ManagerProxy, UnitInfo};
+use super::runs::Runs;
 use super::{Status, SystemdError};
 use crate::model::SystemdState;
 use crate::unitfile::{UnitHash, UnitName, UnitType};
@@ -39,6 +40,7 @@ pub(super) async fn list(folder: &Arc<Folder>) -> Result<BTreeMap<UnitName, Foun
 /// What systemd says of the units that have these files.
 pub(super) async fn look(
     manager: &ManagerProxy<'_>,
+    runs: &Runs,
     files: BTreeMap<UnitName, Found>,
 ) -> zbus::Result<BTreeMap<UnitName, Status>> {
     let infos = by_names(manager, files.keys()).await?;
@@ -49,7 +51,7 @@ pub(super) async fn look(
         let info = infos.remove(name.as_str());
         async move {
             let status = match info {
-                Some(info) => status(manager, &name, hash, info).await?,
+                Some(info) => status(manager, runs, &name, hash, info).await?,
                 None => Status { linked: hash, ..Status::not_found() },
             };
             Ok((name, status))
@@ -114,8 +116,36 @@ async fn by_name(manager: &ManagerProxy<'_>, name: &str) -> zbus::Result<Vec<Uni
     }
 }
 
+/// The memory that these units use, in bytes, as far as systemd counts it.
+pub(super) async fn memory(
+    manager: &ManagerProxy<'_>,
+    names: impl Iterator<Item = &UnitName>,
+) -> zbus::Result<BTreeMap<UnitName, u64>> {
+    let infos = by_names(manager, names).await?;
+    let running = infos.into_iter().filter(|info| info.active != "inactive");
+    let asked: Vec<_> = running.map(|info| memory_of(manager, info)).collect();
+    let answers: Vec<_> = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE).try_collect().await?;
+    Ok(answers.into_iter().flatten().collect())
+}
+
+async fn memory_of(
+    manager: &ManagerProxy<'_>,
+    info: UnitInfo,
+) -> zbus::Result<Option<(UnitName, u64)>> {
+    let Ok(name) = UnitName::parse(&info.name) else { return Ok(None) };
+    let Some(unit) = proxy::of_type(manager, &info.path, name.unit_type()).await? else {
+        return Ok(None);
+    };
+    match unit.memory_current().await {
+        Ok(bytes) => Ok((bytes != u64::MAX).then_some((name, bytes))),
+        Err(error) if is_refusal(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 async fn status(
     manager: &ManagerProxy<'_>,
+    runs: &Runs,
     name: &UnitName,
     linked: Option<UnitHash>,
     info: UnitInfo,
@@ -124,12 +154,14 @@ async fn status(
         true => ending(manager, name, &info).await?,
         false => (None, None),
     };
+    let run = runs.of(manager, name, &info).await?;
     Ok(Status {
         linked,
         state: SystemdState { load: info.load, active: info.active, sub: info.sub },
         job_pending: info.job_id != 0,
         result,
         exit_status,
+        run,
     })
 }
 
@@ -145,7 +177,7 @@ async fn ending(
     info: &UnitInfo,
 ) -> zbus::Result<(Option<String>, Option<i32>)> {
     let unit_type = name.unit_type();
-    let Some(outcome) = proxy::outcome(manager, &info.path, unit_type).await? else {
+    let Some(outcome) = proxy::of_type(manager, &info.path, unit_type).await? else {
         return Ok((None, None));
     };
     let result = match outcome.result().await {

@@ -18,6 +18,8 @@ pub(super) const UNITS_PATH: &str = "/org/freedesktop/systemd1/unit";
 pub(super) const MANAGER_INTERFACE: &str = "org.freedesktop.systemd1.Manager";
 /// The interface that all units have, whatever their type.
 pub(super) const UNIT_INTERFACE: &str = "org.freedesktop.systemd1.Unit";
+/// The interface that services have besides.
+pub(super) const SERVICE_INTERFACE: &str = "org.freedesktop.systemd1.Service";
 
 /// One entry of systemd's lists of units. The fields are systemd's, in its order.
 #[derive(Debug, Clone, Deserialize, Type)]
@@ -82,6 +84,12 @@ pub(super) trait Manager {
     ) -> zbus::Result<(bool, Vec<Change>)>;
     fn disable_unit_files(&self, names: &[&str], runtime: bool) -> zbus::Result<Vec<Change>>;
 
+    /// systemd's version, as its packager writes it.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn version(&self) -> zbus::Result<String>;
+    /// When systemd began, in microseconds since 1970.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn userspace_timestamp(&self) -> zbus::Result<u64>;
     /// How many jobs are queued or running.
     #[zbus(property(emits_changed_signal = "false"))]
     fn n_jobs(&self) -> zbus::Result<u32>;
@@ -89,6 +97,8 @@ pub(super) trait Manager {
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    /// The object of a unit that is in systemd's memory.
+    fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     /// The unit that a process belongs to.
     #[zbus(name = "GetUnitByPID")]
     fn get_unit_by_pid(&self, pid: u32) -> zbus::Result<OwnedObjectPath>;
@@ -117,20 +127,38 @@ pub(super) trait Unit {
     fn id(&self) -> zbus::Result<String>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn need_daemon_reload(&self) -> zbus::Result<bool>;
+    /// The number of the unit's last run, which the journal has with every line.
+    #[zbus(property(emits_changed_signal = "false"), name = "InvocationID")]
+    fn invocation_id(&self) -> zbus::Result<Vec<u8>>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn active_enter_timestamp(&self) -> zbus::Result<u64>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn active_exit_timestamp(&self) -> zbus::Result<u64>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn inactive_enter_timestamp(&self) -> zbus::Result<u64>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn inactive_exit_timestamp(&self) -> zbus::Result<u64>;
 }
 
-/// The part of a unit's object that is of its type. Services have both properties, other types that
-/// can fail only `Result`, under an interface of their own: [`outcome`] picks it.
+/// The part of a unit's object that is of its type. Services have all of these properties, other
+/// types only some, under an interface of their own: [`of_type`] picks it.
 #[zbus::proxy(
     interface = "org.freedesktop.systemd1.Service",
     default_service = "org.freedesktop.systemd1",
     assume_defaults = false
 )]
-pub(super) trait Outcome {
+pub(super) trait OfType {
     #[zbus(property(emits_changed_signal = "false"))]
     fn result(&self) -> zbus::Result<String>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn exec_main_status(&self) -> zbus::Result<i32>;
+    #[zbus(property(emits_changed_signal = "false"), name = "MainPID")]
+    fn main_pid(&self) -> zbus::Result<u32>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn n_restarts(&self) -> zbus::Result<u32>;
+    /// In bytes; the largest number there is where systemd does not count.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn memory_current(&self) -> zbus::Result<u64>;
 }
 
 /// The object at `path` as a [`UnitProxy`].
@@ -146,13 +174,13 @@ pub(super) async fn unit<'a>(
 }
 
 /// The object at `path` as the unit's own type has it; `None` for types that cannot fail.
-pub(super) async fn outcome<'a>(
+pub(super) async fn of_type<'a>(
     manager: &ManagerProxy<'_>,
     path: &'a ObjectPath<'_>,
     unit_type: UnitType,
-) -> zbus::Result<Option<OutcomeProxy<'a>>> {
+) -> zbus::Result<Option<OfTypeProxy<'a>>> {
     let interface = match unit_type {
-        UnitType::Service => "org.freedesktop.systemd1.Service",
+        UnitType::Service => SERVICE_INTERFACE,
         UnitType::Socket => "org.freedesktop.systemd1.Socket",
         UnitType::Mount => "org.freedesktop.systemd1.Mount",
         UnitType::Automount => "org.freedesktop.systemd1.Automount",
@@ -162,7 +190,7 @@ pub(super) async fn outcome<'a>(
         UnitType::Scope => "org.freedesktop.systemd1.Scope",
         _ => return Ok(None),
     };
-    OutcomeProxy::builder(manager.inner().connection())
+    OfTypeProxy::builder(manager.inner().connection())
         .path(path.as_ref())
         .interface(interface)
         .cache_properties(zbus::proxy::CacheProperties::No)

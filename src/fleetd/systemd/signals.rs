@@ -16,9 +16,8 @@ use zbus::{MatchRule, MessageStream, fdo};
 
 use super::bus::{Bus, failed, is_named};
 use super::folder::Folder;
-use super::proxy::{
-    JobRemoved, MANAGER_INTERFACE, MANAGER_PATH, SYSTEMD, UNIT_INTERFACE, UNITS_PATH,
-};
+use super::proxy::{JobRemoved, MANAGER_INTERFACE, MANAGER_PATH, SYSTEMD, UNITS_PATH};
+use super::runs::Runs;
 use super::{JobId, JobResult, Signal, SystemdError};
 use crate::unitfile::UnitName;
 
@@ -38,6 +37,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug, PartialEq, Eq)]
 enum Heard {
     Signal(Signal),
+    /// Properties of a unit changed.
+    Properties(UnitName),
     /// systemd left the bus (to come back, when it re-executes itself): subscribe again.
     Lost,
     Nothing,
@@ -69,7 +70,6 @@ async fn subscribe_raw(bus: &Bus) -> zbus::Result<Subscription> {
             .path_namespace(UNITS_PATH)
             .interface("org.freedesktop.DBus.Properties")
             .member("PropertiesChanged")
-            .arg(0, UNIT_INTERFACE)
             .build()?,
         MatchRule::builder()
             .msg_type(Type::Signal)
@@ -96,6 +96,7 @@ async fn subscribe_raw(bus: &Bus) -> zbus::Result<Subscription> {
 pub(super) async fn forward(
     bus: Arc<Bus>,
     folder: Arc<Folder>,
+    runs: Arc<Runs>,
     mut subscription: Subscription,
     listener: UnboundedSender<Signal>,
 ) {
@@ -103,16 +104,22 @@ pub(super) async fn forward(
         loop {
             while let Some(Ok(message)) = subscription.next().await {
                 match decode(&message) {
+                    Heard::Properties(unit) if folder.contains(&unit) => {
+                        if runs.note(&unit, &message) {
+                            let _ = listener.send(Signal::Changed(unit));
+                        }
+                    }
                     Heard::Signal(signal) if concerns(&folder, &signal) => {
                         // A listener that is gone ends this task, below.
                         let _ = listener.send(signal);
                     }
-                    Heard::Signal(_) | Heard::Nothing => {}
+                    Heard::Properties(_) | Heard::Signal(_) | Heard::Nothing => {}
                     Heard::Lost => break,
                 }
             }
             tracing::warn!("contact with systemd is lost; seeking it again");
             subscription = resubscribe(&bus).await;
+            runs.clear();
             tracing::info!("contact with systemd is back");
             let _ = listener.send(Signal::Reconnected);
         }
@@ -150,7 +157,10 @@ fn decode(message: &Message) -> Heard {
     };
     let signal = match member.as_str() {
         "JobRemoved" => job_ended(message),
-        "PropertiesChanged" => header.path().and_then(|path| unit_name(path)).map(Signal::Changed),
+        "PropertiesChanged" => {
+            let unit = header.path().and_then(|path| unit_name(path));
+            return unit.map_or(Heard::Nothing, Heard::Properties);
+        }
         // Sent with `true` when a reload begins and with `false` when it is done.
         "Reloading" => match message.body().deserialize::<bool>() {
             Ok(false) => Some(Signal::LookAgain),
@@ -243,10 +253,7 @@ mod tests {
 
         assert_eq!(decode(&signal("Reloading", &true)), Heard::Nothing);
         assert_eq!(decode(&signal("Reloading", &false)), Heard::Signal(Signal::LookAgain));
-        assert_eq!(
-            decode(&signal("PropertiesChanged", &())),
-            Heard::Signal(Signal::Changed(hello()))
-        );
+        assert_eq!(decode(&signal("PropertiesChanged", &())), Heard::Properties(hello()));
         assert_eq!(decode(&signal("NameOwnerChanged", &(SYSTEMD, ":1.2", ""))), Heard::Lost);
         assert_eq!(decode(&signal("JobRemoved", &"not a job")), Heard::Nothing);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fleet::fleetd::agent::{Agent, AgentSettings, Farewell, Standing};
 use fleet::fleetd::engine::{Engine, EngineSettings};
 use fleet::fleetd::registry::{
-    Cluster, EmbeddedStore, LeaderRecord, MachineRecord, Mirror, Put, Registry,
+    Cluster, EmbeddedStore, LeaderRecord, MachineRecord, Mirror, Put, Registry, Revision,
 };
 use fleet::fleetd::systemd::MemoryUnits;
 use fleet::model::{MachineId, TargetState};
@@ -142,6 +142,12 @@ impl Machines {
             })
         };
         self.until(&what, reported).await;
+    }
+
+    /// The keys that changed since the store was at a revision.
+    pub fn changed_since(&self, revision: Revision) -> Vec<String> {
+        let changed = self.mirror.read().changed_since(revision).unwrap();
+        changed.iter().map(ToString::to_string).collect()
     }
 
     /// The machine a unit is scheduled to.

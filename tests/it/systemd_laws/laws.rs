@@ -1,6 +1,6 @@
 //! The laws. Each leaves no unit behind.
 
-use fleet::fleetd::systemd::{JobResult, Signal, Status, SystemdError};
+use fleet::fleetd::systemd::{JobResult, Run, Signal, Status, SystemdError};
 
 use super::room::{Room, all_done, file, name, service, told};
 
@@ -13,6 +13,8 @@ pub async fn all(room: &mut Room) {
     a_oneshot_that_is_stopped_has_failed(room).await;
     a_failure_says_why(room).await;
     a_failed_unit_leaves_nothing_behind(room).await;
+    a_run_is_known_by_its_process(room).await;
+    what_failed_is_heard_once_more(room).await;
     a_changed_file_counts_from_the_next_start(room).await;
     a_changed_file_counts_after_unlink_and_link(room).await;
     a_sidekick_starts_with_the_unit_that_wants_it(room).await;
@@ -127,6 +129,34 @@ async fn a_failed_unit_leaves_nothing_behind(room: &mut Room) {
     assert_eq!(room.start(&unit).await, JobResult::Done);
     assert_eq!(room.status(&unit).await.state.active, "active");
     room.stop(&unit).await;
+    room.unlink(&unit).await;
+}
+
+async fn a_run_is_known_by_its_process(room: &mut Room) {
+    let unit = name("law-process.service");
+    room.link(&unit, &service("")).await;
+    assert_eq!(room.status(&unit).await.run, Run::default());
+    room.start(&unit).await;
+    let first = room.status(&unit).await.run;
+    assert!(first.main_pid.is_some() && first.restarts == Some(0), "{first:?}");
+    assert!(room.manager.memory().await.unwrap()[&unit] > 0);
+    room.restart(&unit).await;
+    let second = room.until(&unit, "active").await.run;
+    assert!(second.main_pid.is_some_and(|pid| Some(pid) != first.main_pid), "{second:?}");
+    room.stop(&unit).await;
+    assert_eq!(room.until(&unit, "inactive").await.run, Run::default());
+    assert_eq!(room.manager.memory().await.unwrap().get(&unit), None);
+    room.unlink(&unit).await;
+}
+
+async fn what_failed_is_heard_once_more(room: &mut Room) {
+    let unit = name("law-words.service");
+    assert_eq!(room.manager.last_words(&unit).await, [""; 0]);
+    let contents = room.world.fails_saying(&unit, "adieu");
+    room.link(&unit, &contents).await;
+    assert_eq!(room.start(&unit).await, JobResult::Failed);
+    let words = room.manager.last_words(&unit).await;
+    assert!(words.iter().any(|line| line == "adieu"), "{words:?}");
     room.unlink(&unit).await;
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use fleet::fleetd::systemd::{Call, JobResult, MemoryUnits, Refusal, Signal};
-use fleet::unitfile::UnitName;
+use fleet::unitfile::{UnitFile, UnitName};
 
 use super::laws;
-use super::room::{Room, World, name, service};
+use super::room::{Room, World, file, name, service};
 
 #[derive(Debug)]
 struct Memory(Arc<MemoryUnits>);
@@ -20,6 +20,11 @@ impl World for Memory {
         let unit = name("law-bad.service");
         self.0.refuse(Refusal::Link, &unit);
         unit
+    }
+
+    fn fails_saying(&self, name: &UnitName, words: &str) -> UnitFile {
+        self.0.says(name, words);
+        file("[Service]\nType=oneshot\nExecStart=/bin/false\n")
     }
 
     fn daemon_reload(&self) {

@@ -5,14 +5,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fleet::fleetd::systemd::{JobResult, Signal, SystemdManager};
+use fleet::fleetd::systemd::{JobResult, Signal, SystemdManager, UnitManager};
 use fleet::unitfile::{UnitFile, UnitName};
 use futures_util::{StreamExt, stream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::laws;
-use super::room::{Room, World, all_done, name, service};
+use super::room::{Room, World, all_done, file, name, service};
 
 const FOLDER: &str = "/run/fleet-laws/units";
 
@@ -30,6 +30,11 @@ impl World for Machine {
     fn unlinkable(&self) -> UnitName {
         // A type that systemd had once, and fleet 1.0 knew.
         name("law-bad.busname")
+    }
+
+    fn fails_saying(&self, _: &UnitName, words: &str) -> UnitFile {
+        let program = format!("/bin/sh -c 'echo {words}; exit 3'");
+        file(&format!("[Service]\nType=oneshot\nExecStart={program}\n"))
     }
 
     fn daemon_reload(&self) {
@@ -62,11 +67,53 @@ async fn systemd_laws_real() {
     an_edit_by_hand_is_seen_when_linked_again(&mut room).await;
     a_running_unit_that_lost_its_file_gets_it_back(&mut room).await;
     a_service_knows_why_it_ends();
+    a_restart_by_systemd_is_counted(&mut room).await;
+    one_who_comes_later_knows_the_same(&mut room).await;
+    systemd_tells_of_itself().await;
     an_unmet_condition_is_done(&mut room).await;
     systemd_may_execute_itself_anew(&mut room).await;
     many_units_at_once(&mut room, 1).await;
     many_units_at_once(&mut room, 100).await;
     many_units_at_once(&mut room, 1000).await;
+}
+
+async fn a_restart_by_systemd_is_counted(room: &mut Room) {
+    let unit = name("law-again.service");
+    room.link(&unit, &service("Restart=always\nRestartSec=0\n")).await;
+    room.start(&unit).await;
+    let before = room.status(&unit).await.run;
+    let pid = before.main_pid.unwrap().to_string();
+    assert_eq!((before.restarts, before.since.is_some()), (Some(0), true));
+    run("kill", &["-9", &pid]);
+    while room.status(&unit).await.run.restarts != Some(1) {
+        room.signal().await;
+    }
+    let after = room.until(&unit, "active").await.run;
+    assert!(after.main_pid.is_some_and(|pid| Some(pid) != before.main_pid), "{after:?}");
+    assert!(after.since >= before.since, "{after:?}");
+    room.stop(&unit).await;
+    room.unlink(&unit).await;
+}
+
+/// What signals told to the one, systemd answers to the other.
+async fn one_who_comes_later_knows_the_same(room: &mut Room) {
+    let (unit, fails) = (name("law-known.service"), name("law-failed.service"));
+    room.link(&unit, &service("")).await;
+    room.link(&fails, &file("[Service]\nType=oneshot\nExecStart=/bin/false\n")).await;
+    room.start(&unit).await;
+    room.start(&fails).await;
+    let later = SystemdManager::connect(PathBuf::from(FOLDER)).await.unwrap();
+    assert_eq!(later.observe().await.unwrap(), room.all().await);
+    room.stop(&unit).await;
+    all_done(&room.manager.unlink(&[unit, fails]).await);
+}
+
+async fn systemd_tells_of_itself() {
+    let manager = SystemdManager::connect(PathBuf::from(FOLDER)).await.unwrap();
+    let system = manager.system().await.unwrap();
+    let first_line = run("systemctl", &["--version"]);
+    assert!(first_line.contains(&system.version), "{system:?}: {first_line}");
+    assert!(system.booted < std::time::SystemTime::now().into(), "{system:?}");
 }
 
 async fn systemctl_calls_it_linked(room: &Room) {

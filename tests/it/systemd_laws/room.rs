@@ -17,6 +17,8 @@ pub trait World: std::fmt::Debug {
     fn exit(&self, name: &UnitName, status: i32);
     /// A unit that systemd will refuse to link.
     fn unlinkable(&self) -> UnitName;
+    /// The file of a oneshot that fails, and says this before.
+    fn fails_saying(&self, name: &UnitName, words: &str) -> UnitFile;
     /// An administrator reloads systemd.
     fn daemon_reload(&self);
     /// Contact with systemd breaks, and is possible again.

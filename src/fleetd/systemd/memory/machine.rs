@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{JobId, JobResult, Signal, Status};
+use super::super::{JobId, JobResult, Run, Signal, Status};
 use crate::model::SystemdState;
 use crate::unitfile::{UnitFile, UnitName, UnitType};
 
@@ -37,6 +37,8 @@ struct Loaded {
     file: UnitFile,
     phase: Phase,
     job: Option<(JobId, Job)>,
+    /// The process of its last run.
+    pid: u32,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +50,8 @@ pub(super) struct Machine {
     held: BTreeSet<UnitName>,
     /// The last job's.
     job_id: u32,
+    /// The last process's.
+    pid: u32,
     /// What happened and was not passed on yet.
     pub(super) signals: Vec<Signal>,
 }
@@ -77,8 +81,8 @@ impl Machine {
     pub(super) fn queue(&mut self, name: &UnitName, job: Job) -> Option<JobId> {
         if !self.units.contains_key(name) {
             let file = self.files.get(name)?.clone();
-            let (phase, job) = (Phase::Dead, None);
-            self.units.insert(name.clone(), Loaded { file, phase, job });
+            let (phase, job, pid) = (Phase::Dead, None, 0);
+            self.units.insert(name.clone(), Loaded { file, phase, job, pid });
         }
         let unit = self.units.get_mut(name)?;
         let id = match unit.job {
@@ -139,6 +143,12 @@ impl Machine {
         }
     }
 
+    /// Those units that have a process.
+    pub(super) fn running(&self) -> impl Iterator<Item = &UnitName> {
+        let linked = self.units.iter().filter(|(name, _)| self.files.contains_key(*name));
+        linked.filter(|(_, unit)| unit.has_process()).map(|(name, _)| name)
+    }
+
     pub(super) fn status(&self, name: &UnitName) -> Option<Status> {
         let file = self.files.get(name)?;
         let unit = self.units.get(name);
@@ -155,6 +165,7 @@ impl Machine {
             job_pending: unit.is_some_and(|unit| unit.job.is_some()),
             result: result.map(Into::into),
             exit_status,
+            run: unit.map(|unit| unit.run(name.unit_type())).unwrap_or_default(),
         })
     }
 
@@ -197,6 +208,8 @@ impl Machine {
         let ending = ending(&unit.file);
         let oneshot = unit.file.get("Service", "Type") == Some("oneshot");
         unit.phase = if oneshot { Phase::Starting } else { Phase::Running };
+        self.pid += 1;
+        unit.pid = self.pid;
         self.changed(name);
         if !oneshot {
             self.finish(name, JobResult::Done);
@@ -242,6 +255,20 @@ impl Machine {
         if self.files.contains_key(name) {
             self.signals.push(Signal::Changed(name.clone()));
         }
+    }
+}
+
+impl Loaded {
+    fn has_process(&self) -> bool {
+        matches!(self.phase, Phase::Starting | Phase::Running)
+    }
+
+    /// What else is known of its run. The twin has no time.
+    fn run(&self, unit_type: UnitType) -> Run {
+        if self.phase == Phase::Dead || unit_type != UnitType::Service {
+            return Run::default();
+        }
+        Run { since: None, main_pid: self.has_process().then_some(self.pid), restarts: Some(0) }
     }
 }
 

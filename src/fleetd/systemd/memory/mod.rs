@@ -16,6 +16,9 @@ use self::machine::{Job, Machine};
 use super::{JobId, NO_SUCH_UNIT, Signal, Status, SystemdError, UnitManager};
 use crate::unitfile::{UnitFile, UnitName};
 
+/// What each unit's process uses.
+const MEMORY: u64 = 1 << 20; // 1 MiB
+
 /// Something that was asked of a [`MemoryUnits`] and that changes units; in the log of these, tests
 /// find who did what in which order. Refused calls are in it, too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +64,8 @@ struct Inner {
     away: bool,
     refusals: BTreeSet<(Refusal, UnitName)>,
     calls: Vec<Call>,
+    journal: BTreeMap<UnitName, Vec<String>>,
+    journal_hangs: bool,
     listener: Option<mpsc::UnboundedSender<Signal>>,
 }
 
@@ -106,6 +111,16 @@ impl MemoryUnits {
     /// An administrator reloads systemd.
     pub fn daemon_reload(&self) {
         self.act(|inner| inner.machine.reload());
+    }
+
+    /// The unit has said this in its last run.
+    pub fn says(&self, name: &UnitName, line: &str) {
+        self.act(|inner| inner.journal.entry(name.clone()).or_default().push(line.to_string()));
+    }
+
+    /// From now on, reading the journal does not end.
+    pub fn hang_journal(&self) {
+        self.act(|inner| inner.journal_hangs = true);
     }
 
     /// What was asked, in order, since the beginning or since this was last called.
@@ -254,6 +269,20 @@ impl UnitManager for MemoryUnits {
             Err(error) if error.is_no_such_unit() => Ok(()),
             other => other.map(drop),
         }
+    }
+
+    async fn memory(&self) -> Result<BTreeMap<UnitName, u64>, SystemdError> {
+        self.act(|inner| {
+            inner.reach("ask for the memory of units")?;
+            Ok(inner.machine.running().map(|name| (name.clone(), MEMORY)).collect())
+        })
+    }
+
+    async fn last_words(&self, name: &UnitName) -> Vec<String> {
+        if self.act(|inner| inner.journal_hangs) {
+            std::future::pending::<()>().await;
+        }
+        self.act(|inner| inner.journal.get(name).cloned().unwrap_or_default())
     }
 
     async fn signals(&self) -> Result<mpsc::UnboundedReceiver<Signal>, SystemdError> {
