@@ -14,6 +14,7 @@ mod durable;
 pub mod engine;
 mod identity;
 mod log;
+pub mod metrics;
 mod notify;
 pub mod registry;
 mod reload;

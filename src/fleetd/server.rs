@@ -15,6 +15,7 @@ use super::api::Api;
 use super::config::Settings;
 use super::engine::{Engine, EngineSettings};
 use super::identity::{self, OnlyOne};
+use super::metrics::{Metered, Metrics};
 use super::notify;
 use super::registry::{EmbeddedStore, EtcdStore, LeaderRecord, MachineRecord, Registry, Store};
 use super::reload::Live;
@@ -50,7 +51,9 @@ pub async fn run(
     let machine = identity::machine_id()?;
     let listeners = listeners(&listen, standalone).await?;
     let units = Arc::new(SystemdManager::connect(run_folder.join("units")).await?);
-    let registry = Registry::over(store(&settings, standalone).await?, settings.agent_ttl / 6);
+    let metrics = Metrics::default();
+    let store = Metered::new(store(&settings, standalone).await?, metrics.clone());
+    let registry = Registry::over(Arc::new(store), settings.agent_ttl / 6);
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -60,17 +63,19 @@ pub async fn run(
         ttl: settings.agent_ttl,
         run_folder,
         machine: machine.clone(),
+        metrics: metrics.clone(),
     };
     let agent = Agent::start(agent_settings, registry.clone(), units.clone()).await?;
     let standing = agent.standing();
-    let api = Api::new(registry.clone(), standing.clone(), live.token_limit(), stop.clone());
+    let engine = engine(&settings, machine, registry.clone(), live.engine(), metrics.clone());
+    let leading = engine.leading();
+    let api = Api::new(registry, standing.clone(), live.token_limit(), stop.clone())
+        .with_metrics(metrics, leading.clone());
     let router = api.router();
     for listener in listeners {
         sockets::serve(listener, router.clone(), &tasks, stop.clone());
     }
     let agent = tokio::spawn(agent.run(told));
-    let engine = engine(&settings, machine, registry, live.engine());
-    let leading = engine.leading();
     tasks.spawn(engine.run(stop.clone()));
     tasks.spawn(notify::keep_told(standing, leading, stop.clone()));
 
@@ -113,11 +118,12 @@ fn engine(
     machine: MachineId,
     registry: Registry,
     enabled: watch::Receiver<bool>,
+    metrics: Metrics,
 ) -> Engine {
     let candidate = LeaderRecord { machine, version: VERSION.to_owned() };
     let leader_ttl = leader_ttl(settings.agent_ttl);
     let retry_max = leader_ttl / 6;
-    Engine::new(EngineSettings { candidate, leader_ttl, retry_max, enabled }, registry)
+    Engine::new(EngineSettings { candidate, leader_ttl, retry_max, enabled, metrics }, registry)
 }
 
 /// A leader shall be missed before the machines are whose units it would have to move.

@@ -307,6 +307,8 @@ async fn a_store_that_is_away_is_told_at_once_in_the_known_words() {
         let case = String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned();
         answers(&case, &server.send(&bytes).await, 503, sentence);
     }
+    let metrics = server.send(&request("GET /metrics", "", b"")).await;
+    answers("what is local", &metrics, 200, "fleet_member 1");
     // What is wrong with a request is told before the store is asked.
     answers("bad", &server.send(&json(&format!("PUT {UNIT}"), "[]")).await, 400, "");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod api;
+mod away;
 mod cli;
 mod client;
 mod config;
@@ -10,6 +11,7 @@ mod diff;
 mod docs;
 mod glob;
 mod http;
+mod metrics;
 mod names;
 mod plan;
 mod reload;
@@ -24,6 +26,7 @@ mod unitfile;
 
 mod support {
     pub mod certificates;
+    pub mod cut;
     pub mod etcd;
     pub mod machines;
     pub mod wait;

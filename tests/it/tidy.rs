@@ -22,6 +22,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// Libraries that one room alone may name.
 const ONLY_IN: &[(&str, &str)] = &[
     ("etcd_client::", "fleetd/registry/etcd"),
+    ("prometheus_client", "fleetd/metrics"),
     ("redb::", "fleetd/registry/embedded"),
     ("zbus", "fleetd/systemd"),
 ];

@@ -27,13 +27,18 @@ impl Agent {
     pub(super) async fn execute(&mut self, tasks: &[Task]) -> Result<(), AgentError> {
         for task in tasks {
             tracing::info!("{task}");
+            self.settings.metrics.task(task.action.word());
         }
         let same = |a: &Task, b: &Task| {
             std::mem::discriminant(&a.action) == std::mem::discriminant(&b.action)
         };
         let mut outcome = Ok(());
         for group in tasks.chunk_by(same) {
-            outcome = outcome.and(self.carry_out(group).await);
+            let carried_out = self.carry_out(group).await;
+            if carried_out.is_err() {
+                self.settings.metrics.tasks_failed(group[0].action.word(), group.len());
+            }
+            outcome = outcome.and(carried_out);
         }
         outcome
     }
@@ -79,7 +84,7 @@ impl Agent {
         if let (Some(here), SystemdError::Refused { .. }) = (self.observed.get_mut(name), error) {
             here.stop_refused = Some(chain(error).to_string());
         }
-        self.hold_back(name, "stop", error);
+        self.hold_back(name, Action::Stop, error);
     }
 
     async fn unlink(&mut self, names: Vec<UnitName>) {
@@ -94,7 +99,7 @@ impl Agent {
                     }
                     self.note_launch(&name);
                 }
-                Err(error) => self.hold_back(&name, "unlink", &error),
+                Err(error) => self.hold_back(&name, Action::Unlink, &error),
             }
         }
     }
@@ -180,7 +185,7 @@ impl Agent {
                 Ok(()) => self.linked(name),
                 Err(error) => {
                     self.link_failed(&name, &error);
-                    self.hold_back(&name, "link", &error);
+                    self.hold_back(&name, Action::Link, &error);
                     // Its file is there all the same, and has to go if the unit does.
                     self.dirty.mark(name);
                 }
@@ -232,10 +237,11 @@ impl Agent {
             match called {
                 Some(Ok(job)) => self.launched(&task.unit, launch, job),
                 Some(Err(error @ SystemdError::Refused { .. })) => {
-                    tracing::error!(unit = %task.unit, error = %chain(&error), "start");
+                    tracing::error!(unit = %task.unit, error = %chain(&error), "{}", task.action);
+                    self.settings.metrics.tasks_failed(task.action.word(), 1);
                     self.launch_refused(&task.unit, launch, &error);
                 }
-                Some(Err(error)) => self.hold_back(&task.unit, "start", &error),
+                Some(Err(error)) => self.hold_back(&task.unit, task.action, &error),
                 None => self.leave_alone(&task.unit),
             }
         }
@@ -266,7 +272,8 @@ impl Agent {
     }
 
     /// Says why a step failed, and leaves the unit alone for a while.
-    fn hold_back(&mut self, name: &UnitName, step: &str, error: &dyn Error) {
+    fn hold_back(&mut self, name: &UnitName, step: Action, error: &dyn Error) {
+        self.settings.metrics.tasks_failed(step.word(), 1);
         tracing::error!(unit = %name, error = %chain(error), "cannot {step}; trying again in {HOLD_BACK:?}");
         self.leave_alone(name);
     }

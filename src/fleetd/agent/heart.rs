@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
+use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{LeaseId, Registry, StoreError};
 
 /// A beating heart. Dropping it stops it; the lease then lapses by itself.
@@ -20,10 +21,10 @@ pub struct Heart {
 
 impl Heart {
     /// Renews `lease` each third of `ttl`.
-    pub fn start(registry: Registry, lease: LeaseId, ttl: Duration) -> Heart {
+    pub fn start(registry: Registry, lease: LeaseId, ttl: Duration, metrics: Metrics) -> Heart {
         let (tell, lost) = watch::channel(false);
         let task = tokio::spawn(async move {
-            beat(&registry, lease, ttl).await;
+            beat(&registry, lease, ttl, &metrics).await;
             tell.send_replace(true);
         });
         Heart { task, lost }
@@ -44,7 +45,7 @@ impl Drop for Heart {
 
 /// Renews until the store says that the lease is gone. A store that cannot be reached says
 /// nothing: fleet goes on, and asks again at most a sixth of the time to live apart.
-async fn beat(registry: &Registry, lease: LeaseId, ttl: Duration) {
+async fn beat(registry: &Registry, lease: LeaseId, ttl: Duration, metrics: &Metrics) {
     let mut renewed = Instant::now();
     let mut backoff = Backoff::up_to(ttl / 6);
     let mut warned = false;
@@ -52,6 +53,7 @@ async fn beat(registry: &Registry, lease: LeaseId, ttl: Duration) {
         let pause = match registry.keep_alive(lease).await {
             Ok(()) => {
                 renewed = Instant::now();
+                metrics.heartbeat(ttl);
                 warned = false;
                 backoff.reset();
                 ttl / 3

@@ -290,7 +290,8 @@ impl Agent {
     }
 
     fn session(&self, lease: LeaseId, ttl: Duration) -> Session {
-        let heart = Heart::start(self.registry.clone(), lease, ttl);
+        let metrics = self.settings.metrics.clone();
+        let heart = Heart::start(self.registry.clone(), lease, ttl, metrics);
         Session { lease, heart }
     }
 

@@ -31,6 +31,7 @@ pub use words::Words;
 
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
+use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
     MachineRecord, Mirror, Registry, Revision, Schedule, StoreError, schedule_of,
 };
@@ -65,6 +66,8 @@ pub struct AgentSettings {
     pub ttl: Duration,
     /// Where it keeps what must survive a restart of fleetd, but no reboot.
     pub run_folder: PathBuf,
+    /// Who counts its steps and heartbeats.
+    pub metrics: Metrics,
 }
 
 /// What to do with the units when the agent ends.

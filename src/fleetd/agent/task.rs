@@ -64,9 +64,10 @@ impl fmt::Display for Task {
     }
 }
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Action {
+    /// What kind of step it is.
+    pub fn word(self) -> &'static str {
+        match self {
             Action::Stop => "stop",
             Action::Unlink => "unlink",
             Action::Release => "release",
@@ -76,7 +77,13 @@ impl fmt::Display for Action {
             Action::Link => "link",
             Action::Start(_) => "start",
             Action::Restart(_) => "restart",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

@@ -50,6 +50,12 @@ impl ApiError {
         ApiError { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message }
     }
 
+    /// 500: fleetd's own fault.
+    pub fn internal(error: &dyn std::error::Error) -> ApiError {
+        let message = chain(error).to_string();
+        ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, message }
+    }
+
     /// 503, with the sentence that fleet's users know.
     pub fn away() -> ApiError {
         ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message: STORE_AWAY.to_owned() }
@@ -63,10 +69,7 @@ impl From<StoreError> for ApiError {
                 tracing::debug!(error = %chain(&error), "answering that the store is away");
                 ApiError::away()
             }
-            StoreError::LeaseGone { .. } | StoreError::Refused { .. } => {
-                let message = chain(&error).to_string();
-                ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, message }
-            }
+            StoreError::LeaseGone { .. } | StoreError::Refused { .. } => ApiError::internal(&error),
         }
     }
 }

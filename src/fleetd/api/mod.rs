@@ -10,6 +10,7 @@ mod discovery;
 mod entity;
 mod events;
 mod machines;
+mod metrics;
 mod page;
 mod plan;
 mod states;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{BASE, OLD_BASE};
 use crate::fleetd::agent::Standing;
+use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{Cluster, Mirror, Registry};
 use answer::ApiError;
 
@@ -39,6 +41,8 @@ pub struct Api {
     standing: watch::Receiver<Standing>,
     token_limit: watch::Receiver<usize>,
     stop: CancellationToken,
+    metrics: Metrics,
+    leading: watch::Receiver<bool>,
 }
 
 impl Api {
@@ -50,10 +54,16 @@ impl Api {
         token_limit: watch::Receiver<usize>,
         stop: CancellationToken,
     ) -> Api {
-        Api { registry, standing, token_limit, stop }
+        let (metrics, leading) = (Metrics::default(), watch::channel(false).1);
+        Api { registry, standing, token_limit, stop, metrics, leading }
     }
 
-    /// Every route of version 1, also under its old alias.
+    /// Serves what was counted, and whether this machine leads, at `/metrics`.
+    pub fn with_metrics(self, metrics: Metrics, leading: watch::Receiver<bool>) -> Api {
+        Api { metrics, leading, ..self }
+    }
+
+    /// Every route of version 1, also under its old alias, and `/metrics`.
     pub fn router(self) -> Router {
         let v1 = Router::new()
             .route("/units", get(units::list))
@@ -69,6 +79,7 @@ impl Api {
         Router::new()
             .nest(BASE, v1.clone())
             .nest(OLD_BASE, v1)
+            .route("/metrics", get(metrics::get))
             .fallback(no_such_path)
             .method_not_allowed_fallback(wrong_method)
             .with_state(self)

@@ -3,6 +3,7 @@
 //! writes nothing.
 
 use super::plan::{Change, Decision};
+use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
     Cluster, Compare, Key, Leadership, NESTED_MAX, Op, OpResult, Registry, Revision, StoreError,
     Txn, encode,
@@ -19,11 +20,12 @@ pub enum Applied {
     NotLeading,
 }
 
-/// Writes the decisions in order, and logs those that took effect.
+/// Writes the decisions in order; logs and counts those that took effect.
 pub async fn apply(
     registry: &Registry,
     leadership: &Leadership,
     decisions: &[(Decision, Guarded)],
+    metrics: &Metrics,
 ) -> Result<Applied, StoreError> {
     let mut reached = leadership.term;
     for batch in decisions.chunks(NESTED_MAX) {
@@ -34,7 +36,10 @@ pub async fn apply(
         reached = committed.revision;
         for ((decision, _), result) in batch.iter().zip(&committed.results) {
             match result {
-                OpResult::Nested(done) if done.succeeded => tracing::info!("{decision}"),
+                OpResult::Nested(done) if done.succeeded => {
+                    tracing::info!("{decision}");
+                    metrics.decided(decision.change.word());
+                }
                 _ => tracing::debug!("stale: {decision}"),
             }
         }

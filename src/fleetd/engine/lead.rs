@@ -12,6 +12,7 @@ use super::plan::Decision;
 use super::schedule::schedule;
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
+use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
     Cluster, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError,
 };
@@ -27,6 +28,8 @@ pub struct EngineSettings {
     pub retry_max: Duration,
     /// Whether it may lead, as that changes.
     pub enabled: watch::Receiver<bool>,
+    /// Who counts its passes and decisions.
+    pub metrics: Metrics,
 }
 
 /// The engine of one machine.
@@ -143,9 +146,11 @@ impl Engine {
         mirror.reach(leadership.term).await?;
         loop {
             let looked_at = *seen.borrow_and_update();
+            let begun = Instant::now();
             let decisions = decide(&mirror);
+            self.settings.metrics.pass(begun.elapsed());
             if !decisions.is_empty() {
-                match apply(&self.registry, leadership, &decisions).await? {
+                match apply(&self.registry, leadership, &decisions, &self.settings.metrics).await? {
                     Applied::UpTo(revision) => mirror.reach(revision).await?,
                     Applied::NotLeading => return Ok(()),
                 }

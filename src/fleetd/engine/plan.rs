@@ -113,6 +113,19 @@ pub enum UnassignReason {
     Twice,
 }
 
+impl Change {
+    /// What kind of change it is.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Change::Unassign { .. } => "unassign",
+            Change::Update { .. } => "update",
+            Change::Assign { .. } => "assign",
+            Change::Complete { .. } => "complete",
+            Change::Forget => "forget",
+        }
+    }
+}
+
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let machine = self.machine.short();

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use fleet::fleetd::agent::{Agent, AgentSettings, Farewell, Standing};
 use fleet::fleetd::engine::{Engine, EngineSettings};
+use fleet::fleetd::metrics::{Metered, Metrics};
 use fleet::fleetd::registry::{
-    Cluster, EmbeddedStore, LeaderRecord, MachineRecord, Mirror, Put, Registry, Revision,
+    Cluster, EmbeddedStore, LeaderRecord, MachineRecord, Mirror, Put, Registry, Revision, Store,
 };
 use fleet::fleetd::systemd::MemoryUnits;
 use fleet::model::{MachineId, TargetState};
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A cluster in this process.
 pub struct Machines {
     pub registry: Registry,
+    /// What all of them count together.
+    pub metrics: Metrics,
     mirror: Arc<Mirror<Cluster>>,
 }
 
@@ -50,10 +53,16 @@ struct Fleetd {
 impl Machines {
     /// An empty cluster.
     pub fn new() -> Machines {
-        let store = Arc::new(EmbeddedStore::in_memory());
+        Machines::over(Arc::new(EmbeddedStore::in_memory()))
+    }
+
+    /// A cluster over a store.
+    pub fn over(store: Arc<dyn Store>) -> Machines {
+        let metrics = Metrics::default();
+        let store = Arc::new(Metered::new(store, metrics.clone()));
         let registry = Registry::over(store, TTL / 6);
         let mirror = registry.cluster();
-        Machines { registry, mirror }
+        Machines { registry, metrics, mirror }
     }
 
     /// A machine that booted and whose fleetd was started.
@@ -82,6 +91,7 @@ impl Machines {
             record: record_of.subscribe(),
             ttl: TTL,
             run_folder: machine.run.path().to_owned(),
+            metrics: self.metrics.clone(),
         };
         // Each fleetd has its own registry, as it would in a process of its own.
         let registry = self.registry.clone();
@@ -94,6 +104,7 @@ impl Machines {
             leader_ttl,
             retry_max: leader_ttl / 6,
             enabled: enabled.subscribe(),
+            metrics: self.metrics.clone(),
         };
         let engine = Engine::new(settings, self.registry.clone());
         let (farewell, told) = watch::channel(None);

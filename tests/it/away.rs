@@ -1,0 +1,103 @@
+//! The store is away: units run on, the log says so in the known words, a machine can still leave,
+//! and what is local is still told.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use fleet::fleetd::agent::Farewell;
+use fleet::fleetd::metrics::Now;
+use fleet::fleetd::registry::EmbeddedStore;
+use fleet::fleetd::systemd::UnitManager;
+use fleet::model::TargetState::Launched;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::cut::Cut;
+use crate::support::machines::{Machine, Machines, TTL};
+
+const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
+
+/// The words that fleet 1.0's users look for.
+const LOST: &str = "Server monitor triggered: Monitor timed out before successful heartbeat";
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn count(&self, words: &str) -> usize {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).matches(words).count()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Lines;
+
+    fn make_writer(&self) -> Lines {
+        self.clone()
+    }
+}
+
+/// A machine that runs a unit, over a store that can be cut off.
+async fn running() -> (Arc<Cut>, Machines, Machine) {
+    let store = Arc::new(Cut::new(Arc::new(EmbeddedStore::in_memory())));
+    let cluster = Machines::over(store.clone());
+    let machine = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &machine, "active").await;
+    (store, cluster, machine)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_heartbeat_is_logged_once_each_time() {
+    let lines = Lines::default();
+    let log = tracing_subscriber::fmt().with_writer(lines.clone()).finish();
+    let _logging = tracing::subscriber::set_default(log);
+    let (store, cluster, machine) = running().await;
+    for times in 1..=2 {
+        store.set_away(true);
+        tokio::time::sleep(TTL / 2).await;
+        assert_eq!(lines.count(LOST), times - 1, "too early");
+        tokio::time::sleep(TTL * 3).await;
+        assert_eq!(lines.count(LOST), times);
+        store.set_away(false);
+        cluster.until_reported("a.service", &machine, "active").await;
+        // The next heartbeat is a third of its time later at most.
+        tokio::time::sleep(TTL).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_leaves_also_then() {
+    let (store, _cluster, mut machine) = running().await;
+    store.set_away(true);
+    machine.end_fleetd(Farewell::Leave).await;
+    let left = machine.units.observe().await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_local_is_still_told() {
+    let (store, cluster, _machine) = running().await;
+    let now = Now { version: "1.2.3", member: true, leading: false, cluster: None };
+    let page = || cluster.metrics.text(&now).unwrap();
+    store.set_away(true);
+    tokio::time::sleep(TTL * 2).await;
+    let failures =
+        "fleet_registry_operation_failures_total{operation=\"renew\",reason=\"unavailable\"}";
+    let (failed, lost) = (page().contains(failures), "fleet_agent_heartbeat_lost 1");
+    assert!(failed && page().contains(lost), "{}", page());
+    assert!(page().contains("fleet_registry_reconnects_total 0"), "{}", page());
+    store.set_away(false);
+    tokio::time::sleep(TTL).await;
+    assert!(page().contains("fleet_registry_reconnects_total 1"), "{}", page());
+}

@@ -1,0 +1,87 @@
+//! A store behind a network that can be cut: what is asked meanwhile is not answered, and watches
+//! end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fleet::fleetd::registry::{Committed, LeaseId, Range, Revision, Store, StoreError, Txn, Watch};
+use tokio::sync::{mpsc, watch};
+
+/// The store, and whether it can be reached.
+#[derive(Debug)]
+pub struct Cut {
+    store: Arc<dyn Store>,
+    away: watch::Sender<bool>,
+}
+
+impl Cut {
+    /// A store that can be reached until it is cut off.
+    pub fn new(store: Arc<dyn Store>) -> Cut {
+        Cut { store, away: watch::Sender::new(false) }
+    }
+
+    /// Cuts the network, or mends it.
+    pub fn set_away(&self, away: bool) {
+        self.away.send_replace(away);
+    }
+
+    fn reachable(&self) -> Result<&dyn Store, StoreError> {
+        if *self.away.borrow() { Err(away()) } else { Ok(&*self.store) }
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable { operation: "ask".into(), source: "the network is cut".into() }
+}
+
+#[async_trait]
+impl Store for Cut {
+    async fn range(&self, prefix: &str) -> Result<Range, StoreError> {
+        self.reachable()?.range(prefix).await
+    }
+
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        self.reachable()?.revision().await
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Committed, StoreError> {
+        self.reachable()?.commit(txn).await
+    }
+
+    async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, StoreError> {
+        let mut changes = self.reachable()?.watch(prefix, from).await?;
+        let mut cut = self.away.subscribe();
+        let (to, watch) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                let item = tokio::select! {
+                    _ = cut.wait_for(|away| *away) => Some(Err(away())),
+                    item = changes.recv() => item,
+                };
+                let Some(item) = item else { return };
+                let last = item.is_err();
+                if to.send(item).await.is_err() || last {
+                    return;
+                }
+            }
+        });
+        Ok(watch)
+    }
+
+    async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
+        self.reachable()?.grant(ttl).await
+    }
+
+    async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
+        self.reachable()?.keep_alive(lease).await
+    }
+
+    async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
+        self.reachable()?.revoke(lease).await
+    }
+
+    async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
+        self.reachable()?.compact(revision).await
+    }
+}
