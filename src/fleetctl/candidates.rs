@@ -31,7 +31,7 @@ pub enum Contents {
         file: UnitFile,
         /// What is wanted of it.
         desired: TargetState,
-        /// What it does not have.
+        /// Another text at hand, with the same options or others.
         other: Option<Found>,
     },
 }
@@ -87,7 +87,7 @@ impl Wanted {
         let contents = match (unit, found) {
             (Some(unit), found) => {
                 let file = source::stored(&name, &unit)?;
-                let other = found.filter(|found| found.file.hash() != file.hash());
+                let other = found.filter(|found| found.file.contents() != file.contents());
                 let desired = unit.desired_state.unwrap_or_default();
                 Contents::Stored { file, desired, other }
             }

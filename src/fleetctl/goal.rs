@@ -75,6 +75,13 @@ pub enum Failure {
     Overruled(TargetState),
     /// systemd could not start it.
     Start(StartFailure),
+    /// systemd refuses to stop it.
+    Stop {
+        /// Where.
+        machine: MachineId,
+        /// Its words.
+        message: String,
+    },
 }
 
 /// What systemd says of a start that failed.
@@ -90,6 +97,16 @@ pub struct StartFailure {
     pub exit_status: Option<i32>,
     /// systemd's words, where it refused the unit.
     pub message: Option<String>,
+    /// The unit's last lines in the journal; `None` while they are not known.
+    pub log: Option<Vec<String>>,
+}
+
+impl StartFailure {
+    /// Whether the unit ran, and what it said may still come.
+    pub fn lacks_log(&self) -> bool {
+        let ran = matches!(self.job.as_str(), "done" | "failed" | "timeout");
+        ran && self.message.is_none() && self.log.is_none()
+    }
 }
 
 impl fmt::Display for StartFailure {
@@ -135,7 +152,7 @@ pub fn progress(goal: Goal, unit: Option<&Unit>, states: &States) -> Progress {
     }
     match goal {
         Goal::Started => started(unit, states),
-        Goal::Loaded => loaded(unit),
+        Goal::Loaded => loaded(unit, states),
         Goal::Stopped => stopped(unit, states),
         Goal::Unloaded | Goal::Destroyed => unloaded(unit, states),
     }
@@ -170,28 +187,27 @@ fn started(unit: &Unit, states: &States) -> Progress {
         result: state.result.clone(),
         exit_status: state.exit_status,
         message: state.message.clone(),
+        log: state.log.clone(),
     }))
 }
 
-fn loaded(unit: &Unit) -> Progress {
+fn loaded(unit: &Unit, states: &States) -> Progress {
     match (unit.machine_id.clone(), unit.current_state) {
         (None, _) => Progress::Waiting(Stage::Machine),
         (Some(machine), Some(TargetState::Loaded)) => Progress::Done(Arrival::Loaded(machine)),
-        (Some(machine), Some(TargetState::Launched)) => Progress::Waiting(Stage::Stopping(machine)),
+        (Some(machine), Some(TargetState::Launched)) => stopping(machine, states),
         (Some(machine), _) => Progress::Waiting(Stage::Loading(machine)),
     }
 }
 
 fn stopped(unit: &Unit, states: &States) -> Progress {
-    let runs =
-        |state: &State| !matches!(state.systemd_active_state.as_str(), "inactive" | "failed");
     if let Some((machine, _)) = states.iter().find(|(_, state)| runs(state)) {
-        return Progress::Waiting(Stage::Stopping(machine.clone()));
+        return stopping(machine.clone(), states);
     }
     match (unit.machine_id.clone(), unit.current_state) {
         (None, _) => Progress::Done(Arrival::Inactive),
         (Some(machine), Some(TargetState::Loaded)) => Progress::Done(Arrival::Loaded(machine)),
-        (Some(machine), _) => Progress::Waiting(Stage::Stopping(machine)),
+        (Some(machine), _) => stopping(machine, states),
     }
 }
 
@@ -199,7 +215,7 @@ fn unloaded(unit: &Unit, states: &States) -> Progress {
     match unit.current_state {
         None | Some(TargetState::Inactive) => emptied(states, Arrival::Inactive),
         _ => match unit.machine_id.clone() {
-            Some(machine) => Progress::Waiting(Stage::Stopping(machine)),
+            Some(machine) => stopping(machine, states),
             None => Progress::Waiting(Stage::Cluster),
         },
     }
@@ -208,9 +224,27 @@ fn unloaded(unit: &Unit, states: &States) -> Progress {
 /// There once no machine has it.
 fn emptied(states: &States, arrival: Arrival) -> Progress {
     match states.keys().next() {
-        Some(machine) => Progress::Waiting(Stage::Stopping(machine.clone())),
+        Some(machine) => stopping(machine.clone(), states),
         None => Progress::Done(arrival),
     }
+}
+
+/// The machine stops it, unless its systemd refuses to.
+fn stopping(machine: MachineId, states: &States) -> Progress {
+    match states.get(&machine).and_then(refusal_to_stop) {
+        Some(message) => Progress::Failed(Failure::Stop { machine, message }),
+        None => Progress::Waiting(Stage::Stopping(machine)),
+    }
+}
+
+fn runs(state: &State) -> bool {
+    !matches!(state.systemd_active_state.as_str(), "inactive" | "failed")
+}
+
+/// systemd's words about what runs and whose last start went well: they are of its stop.
+fn refusal_to_stop(state: &State) -> Option<String> {
+    let of_its_start = state.job.as_deref() == Some("failed");
+    state.message.clone().filter(|_| runs(state) && !of_its_start)
 }
 
 #[cfg(test)]
@@ -268,6 +302,7 @@ mod tests {
             result,
             exit_status,
             message: None,
+            log: None,
         };
         Progress::Failed(Failure::Start(start))
     }
@@ -349,6 +384,55 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_that_systemd_refuses_is_over() {
+        let message = || "Operation refused".to_owned();
+        let refused =
+            Progress::Failed(Failure::Stop { machine: machine("m1"), message: message() });
+        let stopping = waiting(Stage::Stopping(machine("m1")));
+        for (report, expected) in [
+            ("active done", &refused),
+            ("active", &refused),
+            // It is of the last start, or what was refused has happened all the same.
+            ("active failed", &stopping),
+            ("inactive done", &stopping),
+        ] {
+            let states = States::from([(
+                machine("m1"),
+                State { message: Some(message()), ..state("m1", report) },
+            )]);
+            for (goal, desired) in
+                [(Stopped, Target::Loaded), (Loaded, Target::Loaded), (Unloaded, Target::Inactive)]
+            {
+                let unit = unit(desired, Target::Launched, Some("m1"));
+                assert_eq!(&progress(goal, Some(&unit), &states), expected, "{goal:?} {report}");
+            }
+            assert_eq!(&progress(Destroyed, None, &states), expected, "{report}");
+        }
+    }
+
+    #[test]
+    fn a_unit_that_ran_and_failed_may_have_said_something() {
+        for (job, message, log, lacks) in [
+            ("failed", None, None, true),
+            ("timeout", None, None, true),
+            ("failed", None, Some(Vec::new()), false),
+            ("failed", Some("no such file".to_owned()), None, false),
+            ("dependency", None, None, false),
+            ("canceled", None, None, false),
+        ] {
+            let start = StartFailure {
+                machine: machine("m1"),
+                job: job.to_owned(),
+                result: None,
+                exit_status: None,
+                message,
+                log,
+            };
+            assert_eq!(start.lacks_log(), lacks, "{start:?}");
+        }
+    }
+
+    #[test]
     fn destroyed_is_gone_from_every_machine() {
         let gone = Progress::Done(Arrival::Destroyed);
         assert_eq!(progress(Destroyed, None, &states(&[])), gone);
@@ -393,6 +477,7 @@ mod tests {
                 result,
                 exit_status: status,
                 message: None,
+                log: None,
             };
             assert_eq!(start.to_string(), expected);
             let message = Some("bad file".to_owned());

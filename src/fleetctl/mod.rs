@@ -17,6 +17,7 @@ mod machines;
 mod names;
 mod output;
 mod raise;
+mod remind;
 mod source;
 mod table;
 mod task;

@@ -129,17 +129,29 @@ fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Res
         }
         Contents::Stored { file, desired, other } => (file, desired, other),
     };
+    // The same file is one with the same options.
+    let (other, reworded): (Option<Found>, Option<Found>) = match other {
+        Some(found) if found.file.hash() == file.hash() => (None, Some(found)),
+        other => (other, None),
+    };
     let differs = other.is_some();
     let step = step(verb, Stored { desired, differs }, replace)
         .map_err(|too_far_up| refusal(name, &too_far_up))?;
     let had = Some(desired);
     Ok(match (step, other) {
         (Step::Store(_), Some(Found { file, .. })) => Chosen { step, file, had, ignored: None },
-        (_, other) => {
-            let ignored = other.map(|Found { origin, .. }| {
+        (_, Some(Found { origin, .. })) => {
+            let ignored = format!(
+                "{name} in the cluster differs from {origin}, which is not used: --replace \
+                 replaces it"
+            );
+            Chosen { step, file, had, ignored: Some(ignored) }
+        }
+        (_, None) => {
+            let ignored = reworded.filter(|_| replace).map(|Found { origin, .. }| {
                 format!(
-                    "{name} in the cluster differs from {origin}, which is not used: \
-                     --replace replaces it"
+                    "{name} in the cluster and {origin} differ only in what has no effect, such \
+                     as comments: it is not replaced"
                 )
             });
             Chosen { step, file, had, ignored }

@@ -46,6 +46,38 @@ pub fn failed(name: &UnitName, failure: &Failure, machines: &Machines) -> String
         Failure::Start(start) => {
             format!("{name} on {}: {start}", machines.legend(&start.machine, false))
         }
+        Failure::Stop { machine, message } => {
+            let machine = machines.legend(machine, false);
+            format!("{name} on {machine}: systemd refuses to stop it: {message}")
+        }
+    }
+}
+
+/// What a unit that will not come there said last; ends without a new line, and is empty if that
+/// is not known or was nothing.
+pub fn last_words(failure: &Failure) -> String {
+    let Failure::Start(start) = failure else { return String::new() };
+    let lines = start.log.iter().flatten().map(|line| format!("  {}", printable(line)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A line of somebody else's, without what would move the cursor.
+fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// What could be done about it.
+pub fn remedy(name: &UnitName, failure: &Failure) -> Option<String> {
+    match failure {
+        Failure::Gone | Failure::Overruled(_) => None,
+        Failure::Start(_) => {
+            Some(format!("`fleetctl status {name}` and `fleetctl journal {name}` show more"))
+        }
+        Failure::Stop { .. } => Some(
+            "its file may say RefuseManualStop=yes; fleet goes on trying, and another way to stop \
+             it, as `systemctl kill` there, will do"
+                .to_owned(),
+        ),
     }
 }
 

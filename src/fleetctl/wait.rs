@@ -17,8 +17,9 @@ use super::Context;
 use super::block::BlockArgs;
 use super::board::Board;
 use super::error::{Error, ExitStatus};
-use super::goal::{Failure, Progress, Stage};
+use super::goal::{Failure, Progress, Stage, StartFailure};
 use super::machines::Machines;
+use super::remind::Reminder;
 use super::task::{Change, Task, Then};
 use super::tell;
 use crate::api::client::{ClientError, Events};
@@ -27,6 +28,10 @@ use crate::unitfile::UnitName;
 
 /// How long the cluster has to place a unit, or to tell of a change, before it is asked about it.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a failure waits for the unit's last lines, where it comes without: as long as its
+/// machine may take to look them up, and some time to travel.
+const LOG_PATIENCE: Duration = Duration::from_millis(2500);
 
 /// So many units at most are shown or named at once, and asked why they wait: a screenful.
 const SHOWN_MAX: usize = 8;
@@ -68,6 +73,8 @@ pub async fn run(
         asking: BTreeSet::new(),
         says: BTreeMap::new(),
         reasons: BTreeMap::new(),
+        wordless: BTreeMap::new(),
+        words_at: None,
         ask_at: None,
         failed: false,
     };
@@ -101,6 +108,10 @@ struct Run<'c> {
     says: BTreeMap<UnitName, String>,
     /// Why units wait for a machine, as it was last said.
     reasons: BTreeMap<UnitName, String>,
+    /// Units that failed, and until when to wait for their last lines.
+    wordless: BTreeMap<UnitName, Instant>,
+    /// When the first of these waited long enough.
+    words_at: Option<Instant>,
     /// When to ask about units that did not get further; `None` while nothing happened since.
     ask_at: Option<Instant>,
     failed: bool,
@@ -145,6 +156,7 @@ impl<'c> Run<'c> {
         let give_up = block.limit().map(|limit| Instant::now() + limit);
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
+        let (mut reminder, live) = (Reminder::new(), self.context.ui.is_live());
         while !(self.says.is_empty() && self.board.is_empty()) {
             self.context.ui.progress(|| self.waiting());
             // Cancel-safe: `next` of both streams keeps what it did not return.
@@ -152,6 +164,10 @@ impl<'c> Run<'c> {
                 Some(answer) = self.jobs.next(), if !self.jobs.is_empty() => self.answer(answer)?,
                 event = next(events) => self.event(event)?,
                 () = at(self.ask_at) => self.ask(),
+                () = at(self.words_at) => self.tell_without_words()?,
+                () = reminder.ring(), if !live => {
+                    self.context.ui.note(&format!("still waiting: {}", self.waiting().join("; ")));
+                }
                 () = at(give_up) => {
                     return Err(Error::GaveUp { attempts: block.block_attempts, units: self.rest() });
                 }
@@ -222,26 +238,57 @@ impl<'c> Run<'c> {
             Some(Progress::Done(arrival)) => {
                 self.context.ui.line(&tell::arrived(name, &arrival, &self.machines))?;
             }
-            Some(Progress::Failed(failure)) => {
-                self.context.ui.fail(&tell::failed(name, &failure, &self.machines));
-                if matches!(failure, Failure::Start(_)) {
-                    let more = format!("`fleetctl status {name}` and `fleetctl journal {name}`");
-                    self.context.ui.hint(&format!("{more} show more"));
-                }
-                self.failed = true;
+            Some(Progress::Failed(Failure::Start(start))) if self.words_may_come(name, &start) => {
+                return Ok(());
             }
+            Some(Progress::Failed(failure)) => self.fail(name, &failure),
         }
+        self.wordless.remove(name);
         self.board.settle(name);
         Ok(())
     }
 
+    fn fail(&mut self, name: &UnitName, failure: &Failure) {
+        let ui = &self.context.ui;
+        ui.fail(&tell::failed(name, failure, &self.machines));
+        let words = tell::last_words(failure);
+        if !words.is_empty() {
+            ui.note(&words);
+        }
+        if let Some(remedy) = tell::remedy(name, failure) {
+            ui.hint(&remedy);
+        }
+        self.failed = true;
+    }
+
+    /// Whether a failure should be told later, with the unit's last lines.
+    fn words_may_come(&mut self, name: &UnitName, start: &StartFailure) -> bool {
+        let until = Instant::now() + LOG_PATIENCE;
+        let until = *self.wordless.entry(name.clone()).or_insert(until);
+        self.words_at.get_or_insert(until);
+        start.lacks_log() && until > Instant::now()
+    }
+
+    /// Tells of the failures that waited long enough for the unit's last lines.
+    fn tell_without_words(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let (late, early): (Vec<_>, Vec<_>) =
+            self.wordless.iter().partition(|(_, until)| **until <= now);
+        self.words_at = early.into_iter().map(|(_, until)| *until).min();
+        let late: Vec<UnitName> = late.into_iter().map(|(name, _)| name.clone()).collect();
+        late.iter().try_for_each(|name| self.judge(name))
+    }
+
     /// What is being waited for, a line a unit.
     fn waiting(&self) -> Vec<String> {
-        let line = |name: &UnitName| match self.board.verdict(name)? {
-            Progress::Waiting(stage) => {
-                Some(format!("{name}: {}", tell::waiting(&stage, &self.machines)))
-            }
-            Progress::Done(_) | Progress::Failed(_) => None,
+        let waits = |name: &UnitName, stage: &Stage| {
+            Some(format!("{name}: {}", tell::waiting(stage, &self.machines)))
+        };
+        let line = |name: &UnitName| match self.board.verdict(name) {
+            Some(Progress::Done(_)) => None,
+            Some(Progress::Failed(_)) => Some(format!("{name}: failed, its last lines are sought")),
+            Some(Progress::Waiting(stage)) => waits(name, &stage),
+            None => waits(name, &Stage::Cluster),
         };
         let mut lines: Vec<String> = self.board.names().filter_map(line).take(SHOWN_MAX).collect();
         let more = self.board.len().saturating_sub(lines.len());

@@ -83,6 +83,11 @@ impl Ui {
         }
     }
 
+    /// Whether there is a terminal to show what is being waited for.
+    pub fn is_live(&self) -> bool {
+        self.progress.is_live()
+    }
+
     /// Shows on a terminal what is being waited for, in place of what was shown before; elsewhere
     /// nothing. No lines: nothing is being waited for.
     pub fn progress(&self, lines: impl FnOnce() -> Vec<String>) {

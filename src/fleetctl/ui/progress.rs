@@ -28,6 +28,10 @@ impl Progress {
         }))
     }
 
+    pub(super) fn is_live(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Replaces the lines.
     pub(super) fn show(&self, lines: impl FnOnce() -> Vec<String>) {
         let Some(live) = &self.0 else { return };

@@ -80,6 +80,28 @@ fn destroy_goes_on_when_somebody_was_faster() {
 }
 
 #[test]
+fn a_stop_that_systemd_refuses_is_told() {
+    let bench = Bench::new(|cluster| {
+        runs(cluster, "hello.service");
+        for request in ["PUT units/hello.service", "DELETE units/hello.service"] {
+            cluster.after(request, |cluster| {
+                let refusal = "Operation refused, unit may be requested by dependency only";
+                cluster.correct("hello.service", M1, |state| {
+                    state.message = Some(refusal.to_owned());
+                });
+            });
+        }
+    });
+    for verb in ["stop", "unload", "destroy"] {
+        let told = bench.run(&format!("{verb} hello"));
+        let expected = "error: hello.service on 113f16a7.../172.17.8.101: systemd refuses to stop \
+                        it: Operation refused, unit may be requested by dependency only\nhint: ";
+        assert!(told.stderr.starts_with(expected), "{verb}: {told}");
+        assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""), "{verb}");
+    }
+}
+
+#[test]
 fn globs_choose_among_the_units_of_the_cluster() {
     let bench = Bench::new(|cluster| {
         for unit in ["a@1.service", "a@2.service", "a@3.service", "b.service"] {

@@ -67,6 +67,59 @@ fn a_failed_start_is_told_and_the_others_go_on() {
     );
 }
 
+/// The unit fails, and its machine reports each of these as what it said last, one after another.
+fn fails(cluster: &mut Cluster, unit: &'static str, words: &'static [Option<&[&str]>]) {
+    cluster.after(&format!("PUT units/{unit}"), move |cluster| {
+        cluster.place(unit, M1);
+        cluster.mute = true;
+        cluster.report(unit, M1, "failed failed", Some("failed"));
+        cluster.mute = false;
+        for lines in words {
+            let log = lines.map(|lines| lines.iter().map(ToString::to_string).collect());
+            cluster.correct(unit, M1, |state| state.log = log);
+        }
+    });
+}
+
+#[test]
+fn a_failed_start_shows_what_the_unit_said_last() {
+    let bench = Bench::new(|cluster| {
+        fails(cluster, "bad.service", &[Some(&["cannot bind\x1b[2J", "bye"])]);
+        fails(cluster, "slow.service", &[None, Some(&["bye"])]);
+        fails(cluster, "mute.service", &[None]);
+    });
+    for (unit, words) in
+        [("bad", "  cannot bind\u{fffd}[2J\n  bye\n"), ("slow", "  bye\n"), ("mute", "")]
+    {
+        bench.file(&format!("{unit}.service"), HELLO);
+        let told = format!(
+            "error: {unit}.service on 113f16a7.../172.17.8.101: it failed (result exit-code, \
+             status 3)\n{words}\
+             hint: `fleetctl status {unit}.service` and `fleetctl journal {unit}.service` show \
+             more\n"
+        );
+        bench.run(&format!("start {unit}")).is(1, "", &told);
+    }
+}
+
+#[test]
+fn replacing_comments_only_is_told_and_not_done() {
+    let bench = Bench::new(|cluster| {
+        cluster.has("hello.service", HELLO, TargetState::Launched);
+        cluster.report("hello.service", M1, "active running", Some("done"));
+    });
+    bench.file("hello.service", format!("# a comment\n{HELLO}"));
+    let launched = "Unit hello.service launched on 113f16a7.../172.17.8.101\n";
+    bench.run("start hello.service").is(0, launched, "");
+    bench.run("start --replace hello.service").is(
+        0,
+        launched,
+        "warning: hello.service in the cluster and hello.service differ only in what has no \
+         effect, such as comments: it is not replaced\n",
+    );
+    assert!(bench.script.lock().writes().is_empty());
+}
+
 #[test]
 fn a_oneshot_that_finished_is_a_success() {
     let bench = Bench::new(|cluster| {

@@ -127,10 +127,19 @@ impl Cluster {
             job: job.map(str::to_owned),
             result: failed.then(|| "exit-code".to_owned()),
             exit_status: failed.then_some(3),
+            log: failed.then(Vec::new),
             ..State::new(unit.clone(), hash, machine(id), systemd)
         };
         self.states.insert((unit.clone(), machine(id)), state.clone());
         self.tell_state(unit, id, Some(state));
+    }
+
+    /// A machine reports something else of a unit that it reported before.
+    pub fn correct(&mut self, unit: &str, id: &str, correct: impl FnOnce(&mut State)) {
+        let state = self.states.get_mut(&(name(unit), machine(id))).unwrap();
+        correct(state);
+        let state = state.clone();
+        self.tell_state(name(unit), id, Some(state));
     }
 
     /// A machine no longer has a unit.
