@@ -117,6 +117,8 @@ pub enum Error {
         field: String,
         /// Those there are.
         known: String,
+        /// The one that was meant, most likely.
+        meant: Option<&'static str>,
     },
     /// Columns were asked for, and no table.
     #[error("--fields chooses the columns of a table; json and yaml have every field")]
@@ -215,6 +217,7 @@ impl Error {
             Self::NoUnit { near: None, .. } => {
                 Some("`fleetctl list-unit-files` shows what there is".into())
             }
+            Self::UnknownField { meant, .. } => Some(format!("did you mean {}?", (*meant)?)),
             Self::Elsewhere { command, .. } => Some(format!("run there: {command}")),
             Self::Unplaced { name } => Some(format!("`fleetctl why {name}` tells the reason")),
             Self::GaveUp { .. } => Some(

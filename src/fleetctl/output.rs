@@ -38,14 +38,31 @@ impl OutputArgs {
     ) -> Result<String, Error> {
         match self.output {
             Form::Table => Ok(text()),
-            Form::Json => json(document),
+            Form::Json => json(document, serde_json::to_string_pretty),
             Form::Yaml => yaml(document),
+        }
+    }
+
+    /// The same for one of many documents that come one after the other: JSON is a line each, YAML
+    /// begins each with `---`.
+    pub fn render_next<D: Serialize + ?Sized>(
+        &self,
+        document: &D,
+        text: impl FnOnce() -> String,
+    ) -> Result<String, Error> {
+        match self.output {
+            Form::Table => Ok(text()),
+            Form::Json => json(document, serde_json::to_string),
+            Form::Yaml => Ok(format!("---\n{}", yaml(document)?)),
         }
     }
 }
 
-fn json<D: Serialize + ?Sized>(document: &D) -> Result<String, Error> {
-    let text = serde_json::to_string_pretty(document);
+fn json<D: Serialize + ?Sized>(
+    document: &D,
+    write: impl FnOnce(&D) -> serde_json::Result<String>,
+) -> Result<String, Error> {
+    let text = write(document);
     Ok(text.map_err(|error| Error::Document { form: "JSON", source: error.into() })? + "\n")
 }
 
@@ -76,6 +93,16 @@ mod tests {
             assert_eq!(render(form, &document), expected);
         }
         assert_eq!(render(Form::Yaml, &json!([])), "[]\n");
+    }
+
+    #[test]
+    fn documents_of_a_stream_are_told_apart() {
+        let next = |output| {
+            let document = json!({"a": ["b"]});
+            OutputArgs { output }.render_next(&document, || "words\n".to_owned()).unwrap()
+        };
+        assert_eq!(next(Form::Json), "{\"a\":[\"b\"]}\n");
+        assert_eq!(next(Form::Yaml), "---\na:\n- b\n");
     }
 
     fn text() -> impl Strategy<Value = String> {

@@ -3,7 +3,8 @@
 //! Pure: rows in, text out. It must not know what the rows are.
 
 use super::error::Error;
-use super::output::{Form, OutputArgs};
+use super::ui::{Tint, Tone};
+use crate::model::similar;
 
 /// Columns are aligned to tab stops, so that both eyes and `cut -f1` can read a table.
 const TAB_WIDTH: usize = 8;
@@ -11,12 +12,42 @@ const TAB_WIDTH: usize = 8;
 /// What stands where there is no value.
 const NO_VALUE: &str = "-";
 
-/// A column: what `--fields` calls it, and a row's value in it; empty for none.
+/// A column: what `--fields` calls it, and a row's value in it.
 pub struct Column<T> {
     /// Its name, in lower case.
     pub name: &'static str,
-    /// Its value.
-    pub value: fn(&T) -> String,
+    value: fn(&T) -> String,
+    tone: fn(&T) -> Tone,
+    /// How its value comes to change.
+    pub change: Change,
+}
+
+/// How the values of a column change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// With the cluster, which tells of it.
+    Told,
+    /// With the time.
+    Passing,
+    /// All the time; the machines have to be asked.
+    Live,
+}
+
+impl<T> Column<T> {
+    /// A column with each row's value; empty for none.
+    pub const fn new(name: &'static str, value: fn(&T) -> String) -> Self {
+        Self { name, value, tone: |_| Tone::Plain, change: Change::Told }
+    }
+
+    /// The same in colours.
+    pub const fn toned(self, tone: fn(&T) -> Tone) -> Self {
+        Self { name: self.name, value: self.value, tone, change: self.change }
+    }
+
+    /// The same with values that change like this.
+    pub const fn changing(self, change: Change) -> Self {
+        Self { name: self.name, value: self.value, tone: self.tone, change }
+    }
 }
 
 /// The flags every table has.
@@ -31,8 +62,6 @@ pub struct TableArgs {
     /// Show these columns, separated by commas
     #[arg(long, value_name = "FIELDS")]
     pub fields: Option<String>,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 impl TableArgs {
@@ -42,44 +71,48 @@ impl TableArgs {
         known: &'c [Column<T>],
         default: &str,
     ) -> Result<Vec<&'c Column<T>>, Error> {
-        if self.fields.is_some() && self.output.output != Form::Table {
-            return Err(Error::FieldsOfDocument);
-        }
         let fields = self.fields.as_deref().unwrap_or(default).split(',').map(str::trim);
         fields
             .map(|field| {
+                let names = || known.iter().map(|column| column.name);
                 let found = known.iter().find(|column| column.name == field);
                 found.ok_or_else(|| Error::UnknownField {
                     field: field.to_owned(),
-                    known: known.iter().map(|column| column.name).collect::<Vec<_>>().join(", "),
+                    known: names().collect::<Vec<_>>().join(", "),
+                    meant: similar(field, names(), |name| name),
                 })
             })
             .collect()
     }
 
     /// The whole table as text.
-    pub fn render<T>(&self, columns: &[&Column<T>], rows: &[T]) -> String {
-        let mut lines: Vec<Vec<String>> = Vec::with_capacity(rows.len() + 1);
+    pub fn render<T>(&self, columns: &[&Column<T>], rows: &[T], tint: Tint) -> String {
+        let mut lines: Vec<Vec<Cell>> = Vec::with_capacity(rows.len() + 1);
         if !self.no_legend {
-            lines.push(columns.iter().map(|column| column.name.to_uppercase()).collect());
+            let header = |column: &&Column<T>| (column.name.to_uppercase(), Tone::Plain);
+            lines.push(columns.iter().map(header).collect());
         }
         for row in rows {
-            lines.push(columns.iter().map(|column| cell((column.value)(row))).collect());
+            let cell = |column: &&Column<T>| (cell((column.value)(row)), (column.tone)(row));
+            lines.push(columns.iter().map(cell).collect());
         }
-        let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max();
+        let width = |at: usize| lines.iter().map(|line| line[at].0.chars().count()).max();
         let tabs: Vec<usize> =
             (0..columns.len()).map(|at| width(at).unwrap_or(0) / TAB_WIDTH + 1).collect();
-        lines.iter().map(|line| render_line(line, &tabs)).collect()
+        lines.iter().map(|line| render_line(line, &tabs, tint)).collect()
     }
 }
 
-/// `tabs` has each column's width in tab stops; the last column needs none.
-fn render_line(cells: &[String], tabs: &[usize]) -> String {
+/// What stands in one row's column, and how good that is.
+type Cell = (String, Tone);
+
+/// `tabs` has each column's width in tab stops; the last column needs none. Colours take no room.
+fn render_line(cells: &[Cell], tabs: &[usize], tint: Tint) -> String {
     let mut text = String::new();
-    for (at, cell) in cells.iter().enumerate() {
-        text.push_str(cell);
+    for (at, (word, tone)) in cells.iter().enumerate() {
+        text.push_str(&tint.paint(*tone, word));
         if at + 1 < cells.len() {
-            let missing = tabs[at].saturating_sub(cell.chars().count() / TAB_WIDTH);
+            let missing = tabs[at].saturating_sub(word.chars().count() / TAB_WIDTH);
             text.push_str(&"\t".repeat(missing));
         }
     }
@@ -100,16 +133,16 @@ mod tests {
     use super::*;
 
     const COLUMNS: &[Column<(&str, &str)>] = &[
-        Column { name: "unit", value: |row| row.0.to_owned() },
-        Column { name: "sub", value: |row| row.1.to_owned() },
-        Column { name: "both", value: |row| format!("{}{}", row.0, row.1) },
+        Column::new("unit", |row| row.0.to_owned()),
+        Column::new("sub", |row: &(&str, &str)| row.1.to_owned()).toned(|_| Tone::Good),
+        Column::new("both", |row| format!("{}{}", row.0, row.1)),
     ];
 
     const ROWS: &[(&str, &str)] = &[("a.service", "running"), ("long-name.service", "")];
 
     fn table(no_legend: bool, fields: &str) -> Result<String, Error> {
         let args = TableArgs { no_legend, fields: Some(fields.to_owned()), ..Default::default() };
-        Ok(args.render(&args.choose(COLUMNS, "unit")?, ROWS))
+        Ok(args.render(&args.choose(COLUMNS, "unit")?, ROWS, Tint::default()))
     }
 
     #[test]
@@ -124,10 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn colours_take_no_room() {
+        let args = TableArgs::default();
+        let columns = args.choose(COLUMNS, "sub,unit").expect("known");
+        let painted = args.render(&columns, ROWS, Tint::new(true));
+        assert!(painted.contains("\x1b[32mrunning\x1b[0m\ta.service"), "{painted}");
+        let plain = painted.replace("\x1b[32m", "").replace("\x1b[0m", "");
+        assert_eq!(plain, args.render(&columns, ROWS, Tint::default()));
+    }
+
+    #[test]
     fn a_table_without_rows_has_its_headers() {
         let args = TableArgs::default();
         let columns = args.choose(COLUMNS, "unit,sub").expect("known");
-        assert_eq!(args.render(&columns, &[]), "UNIT\tSUB\n");
+        assert_eq!(args.render(&columns, &[], Tint::default()), "UNIT\tSUB\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! ends in a `Reset`: one revision can carry several events, so resuming after the last one seen
 //! could lose its fellows, and a listing cannot.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,8 +51,7 @@ impl Events {
         transport: Arc<Transport>,
         limit: Duration,
     ) -> Result<Self, ClientError> {
-        let mut stream = Stream::open(&transport).await?;
-        stream.ready(limit).await?;
+        let (_, stream) = EventStream::open(&transport, limit, None).await?;
         let (sender, receiver) = mpsc::channel(BACKLOG_MAX);
         let pump = tokio::spawn(async move { pump(&transport, stream, limit, &sender).await });
         Ok(Self { receiver, pump })
@@ -66,16 +66,16 @@ impl Events {
 /// Carries events from stream after stream to the reader, until it is gone or nobody answers.
 async fn pump(
     transport: &Transport,
-    mut stream: Stream,
+    mut stream: EventStream,
     limit: Duration,
     sender: &mpsc::Sender<Result<Event, ClientError>>,
 ) {
     loop {
         let item = match stream.next().await {
             Ok(event) => Ok(event),
-            Err(_) => reopen(transport, limit).await.map(|(again, ready)| {
+            Err(_) => reopen(transport, limit).await.map(|(first, again)| {
                 stream = again;
-                Event::Reset(ready)
+                Event::Reset(first.ready().clone())
             }),
         };
         let last = item.is_err();
@@ -85,68 +85,100 @@ async fn pump(
     }
 }
 
-async fn reopen(transport: &Transport, limit: Duration) -> Result<(Stream, Ready), ClientError> {
+async fn reopen(
+    transport: &Transport,
+    limit: Duration,
+) -> Result<(First, EventStream), ClientError> {
     let give_up = Instant::now() + RECONNECT_WITHIN;
     loop {
-        let attempt = async {
-            let mut stream = Stream::open(transport).await?;
-            let ready = stream.ready(limit).await?;
-            Ok((stream, ready))
-        };
-        match attempt.await {
+        match EventStream::open(transport, limit, None).await {
             Err(_) if Instant::now() < give_up => sleep(RECONNECT_PAUSE).await,
             outcome => return outcome,
         }
     }
 }
 
-/// One connection's worth of events.
+/// How a stream begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum First {
+    /// It tells everything after the place it was opened at.
+    Ready(Ready),
+    /// It cannot tell all of that any more; it tells everything from here on.
+    Reset(Ready),
+}
+
+impl First {
+    /// The revision after which everything is told.
+    pub fn ready(&self) -> &Ready {
+        match self {
+            Self::Ready(ready) | Self::Reset(ready) => ready,
+        }
+    }
+}
+
+/// One connection's worth of events: it ends when that breaks, and knows where the next one has to
+/// go on.
 #[derive(Debug)]
-struct Stream {
+pub struct EventStream {
     request: String,
     endpoint: super::Endpoint,
     body: Incoming,
     parser: Parser,
-    queue: std::collections::VecDeque<Message>,
+    queue: VecDeque<Message>,
+    seen: Option<i64>,
 }
 
-impl Stream {
-    async fn open(transport: &Transport) -> Result<Self, ClientError> {
+impl EventStream {
+    /// Opens the stream, after the event with this id or at the present, and waits for its first
+    /// event, which says from which revision on it tells everything.
+    pub(super) async fn open(
+        transport: &Transport,
+        limit: Duration,
+        after: Option<i64>,
+    ) -> Result<(First, Self), ClientError> {
         let path = path("events");
-        let body = transport.stream(&path).await?.into_body();
-        Ok(Self {
+        let body = transport.stream(&path, after).await?.into_body();
+        let mut stream = Self {
             request: format!("GET {path}"),
             endpoint: transport.endpoint().clone(),
             body,
             parser: Parser::default(),
-            queue: std::collections::VecDeque::new(),
-        })
-    }
-
-    /// Waits for the first event, which says from which revision on the stream tells everything.
-    async fn ready(&mut self, limit: Duration) -> Result<Ready, ClientError> {
-        let first = timeout(limit, self.next()).await.map_err(|_| ClientError::Timeout {
-            request: self.request.clone(),
-            endpoint: self.endpoint.clone(),
+            queue: VecDeque::new(),
+            seen: after,
+        };
+        let first = timeout(limit, stream.next()).await.map_err(|_| ClientError::Timeout {
+            request: stream.request.clone(),
+            endpoint: stream.endpoint.clone(),
             limit,
         })??;
         match first {
-            Event::Ready(ready) | Event::Reset(ready) => Ok(ready),
+            Event::Ready(ready) => Ok((First::Ready(ready), stream)),
+            Event::Reset(ready) => Ok((First::Reset(ready), stream)),
             other => Err(ClientError::Answer {
-                request: self.request.clone(),
+                request: stream.request,
                 source: format!("the stream begins with {other:?}").into(),
             }),
         }
     }
 
-    async fn next(&mut self) -> Result<Event, ClientError> {
+    /// The id of the last event that had one: from there a new stream can go on.
+    pub fn seen(&self) -> Option<i64> {
+        self.seen
+    }
+
+    /// The next event; an error is final. Cancel-safe: what has come stays for next time.
+    pub async fn next(&mut self) -> Result<Event, ClientError> {
         loop {
             while let Some(message) = self.queue.pop_front() {
                 let decoded = decode(&message).map_err(|source| ClientError::Answer {
                     request: self.request.clone(),
                     source: source.into(),
                 });
-                if let Some(event) = decoded? {
+                let decoded = decoded?;
+                if let Some(id) = &message.id {
+                    self.seen = id.parse().ok();
+                }
+                if let Some(event) = decoded {
                     return Ok(event);
                 }
             }

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::ClientError;
-pub use events::Events;
+pub use events::{EventStream, Events, First};
 pub use query::{MachineQuery, StateQuery};
 use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
@@ -132,6 +132,15 @@ impl Client {
     /// Opens the event stream; when this returns, every later change will be told.
     pub async fn events(&self) -> Result<Events, ClientError> {
         Events::open(Arc::clone(&self.transport), self.timeout).await
+    }
+
+    /// Opens one connection's worth of the event stream, after the event with this id or at the
+    /// present. For readers that want to know when it breaks.
+    pub async fn event_stream(
+        &self,
+        after: Option<i64>,
+    ) -> Result<(First, EventStream), ClientError> {
+        EventStream::open(&self.transport, self.timeout, after).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

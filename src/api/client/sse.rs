@@ -5,11 +5,12 @@
 /// A message's lines may take this much; fleet's events are a few KiB.
 const MESSAGE_BYTES_MAX: usize = 1 << 20; // 1 MiB
 
-/// One message: its `event:` name and its `data:`.
+/// One message: its `event:` name, its `data:`, and its `id:` if it has one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Message {
     pub(super) name: String,
     pub(super) data: String,
+    pub(super) id: Option<String>,
 }
 
 /// The stream sent a message without end.
@@ -66,8 +67,9 @@ impl Parser {
                 }
                 self.message.data.push_str(value);
             }
-            // Ids repeat the revision that is in the data; comments (an empty field) keep the
-            // connection alive; other fields are for later versions.
+            "id" => self.message.id = Some(value.to_owned()),
+            // Comments (an empty field) keep the connection alive; other fields are for later
+            // versions.
             _ => {}
         }
         None
@@ -80,8 +82,8 @@ mod tests {
 
     use super::*;
 
-    fn message(name: &str, data: &str) -> Message {
-        Message { name: name.to_owned(), data: data.to_owned() }
+    fn message(id: Option<&str>, name: &str, data: &str) -> Message {
+        Message { name: name.to_owned(), data: data.to_owned(), id: id.map(str::to_owned) }
     }
 
     fn parse(stream: &str) -> Vec<Message> {
@@ -92,14 +94,17 @@ mod tests {
     fn messages_are_told_apart() {
         let stream = "event: ready\nid: 7\ndata: {\"revision\":7}\n\n: keep-alive\n\n\
                       event:unit\r\ndata: a\r\ndata:b\r\n\r\ndata: c\r\rid: 8\n\nevent: cut";
-        let expected =
-            [message("ready", "{\"revision\":7}"), message("unit", "a\nb"), message("", "c")];
+        let expected = [
+            message(Some("7"), "ready", "{\"revision\":7}"),
+            message(None, "unit", "a\nb"),
+            message(None, "", "c"),
+        ];
         assert_eq!(parse(stream), expected);
     }
 
     #[test]
     fn a_message_without_data_is_none() {
-        assert_eq!(parse("event: unit\n\ndata\n\n"), [message("", "")]);
+        assert_eq!(parse("event: unit\n\ndata\n\n"), [message(None, "", "")]);
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::api::{ErrorBody, REVISION_HEADER};
 /// daemon that commits in batches busy, few enough for its listening socket's backlog.
 const CONNECTIONS_MAX: usize = 64;
 
+/// Where a reader of events says which one it has seen last.
+const LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
+
 /// No answer is longer: a page has at most some hundred units, and no unit file nears a megabyte.
 const ANSWER_BYTES_MAX: usize = 256 << 20; // 256 MiB
 
@@ -71,12 +74,20 @@ impl Transport {
         answer
     }
 
-    /// Sends a GET on a connection of its own and returns as soon as the answer begins.
-    pub(super) async fn stream(&self, path: &str) -> Result<Response<Incoming>, ClientError> {
+    /// Sends a GET on a connection of its own and returns as soon as the answer begins. `after` is
+    /// the id of the last event that the reader has seen, if it is to go on from there.
+    pub(super) async fn stream(
+        &self,
+        path: &str,
+        after: Option<i64>,
+    ) -> Result<Response<Incoming>, ClientError> {
         let what = format!("GET {path}");
         self.limited(&what, async {
             let mut sender = self.connect().await?;
-            let request = self.request(&Method::GET, path, None, &what)?;
+            let mut request = self.request(&Method::GET, path, None, &what)?;
+            if let Some(id) = after {
+                request.headers_mut().insert(LAST_EVENT_ID, id.into());
+            }
             let answer =
                 sender.send_request(request).await.map_err(|error| self.broken(&what, error))?;
             if answer.status().is_success() {

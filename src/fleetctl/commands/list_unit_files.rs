@@ -5,9 +5,10 @@ use clap::Args;
 use crate::api::Unit;
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::list::{self, ListArgs, Listing};
 use crate::fleetctl::machines::Machines;
 use crate::fleetctl::source;
-use crate::fleetctl::table::{Column, TableArgs};
+use crate::fleetctl::table::Column;
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 
@@ -18,7 +19,7 @@ use crate::unitfile::{UnitFile, UnitName};
 #[derive(Debug, Args)]
 pub struct ListUnitFilesArgs {
     #[command(flatten)]
-    table: TableArgs,
+    list: ListArgs,
 }
 
 struct Row {
@@ -34,14 +35,14 @@ struct Row {
 }
 
 const COLUMNS: &[Column<Row>] = &[
-    Column { name: "unit", value: |row| row.name.to_string() },
-    Column { name: "hash", value: hash },
-    Column { name: "dstate", value: |row| word(row.desired) },
-    Column { name: "state", value: |row| word(row.current.filter(|_| !row.global)) },
-    Column { name: "target", value: target },
-    Column { name: "desc", value: description },
-    Column { name: "global", value: |row| row.global.to_string() },
-    Column { name: "tmachine", value: target },
+    Column::new("unit", |row| row.name.to_string()),
+    Column::new("hash", hash),
+    Column::new("dstate", |row| word(row.desired)),
+    Column::new("state", |row| word(row.current.filter(|_| !row.global))),
+    Column::new("target", target),
+    Column::new("desc", description),
+    Column::new("global", |row| row.global.to_string()),
+    Column::new("tmachine", target),
 ];
 
 fn hash(row: &Row) -> String {
@@ -63,15 +64,16 @@ fn description(row: &Row) -> String {
 }
 
 pub async fn run(context: &Context, args: &ListUnitFilesArgs) -> Result<ExitStatus, Error> {
-    let columns = args.table.choose(COLUMNS, "unit,hash,dstate,state,target")?;
-    let (mut units, machines) =
-        tokio::try_join!(context.client.units(), Machines::fetch(&context.client))?;
-    let full = args.table.full;
-    units.sort_by(|a, b| a.name.cmp(&b.name));
-    let rows = || units.iter().filter_map(|unit| row(unit, &machines, full)).collect::<Vec<Row>>();
-    let text = args.table.output.render(&units, || args.table.render(&columns, &rows()))?;
-    context.ui.data(&text)?;
-    Ok(ExitStatus::Done)
+    let columns = args.list.choose(COLUMNS, "unit,hash,dstate,state,target")?;
+    let full = args.list.table.full;
+    let look = async || {
+        let (mut documents, machines) =
+            tokio::try_join!(context.client.units(), Machines::fetch(&context.client))?;
+        documents.sort_by(|a, b| a.name.cmp(&b.name));
+        let rows = documents.iter().filter_map(|unit| row(unit, &machines, full)).collect();
+        Ok(Listing { documents, rows })
+    };
+    list::run(context, &args.list, &columns, false, look).await
 }
 
 /// `None` for a unit that the server did not name.

@@ -1,54 +1,114 @@
 //! `fleetctl list-units`
 
+use std::time::SystemTime;
+
 use clap::Args;
 
 use crate::api::State;
+use crate::api::client::StateQuery;
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::human;
+use crate::fleetctl::list::{self, ListArgs, Listing};
 use crate::fleetctl::machines::Machines;
-use crate::fleetctl::table::{Column, TableArgs};
+use crate::fleetctl::table::{Change, Column};
+use crate::fleetctl::ui::Tone;
+use crate::model::Timestamp;
 
 /// List what the machines' systemd says of the units they have
 ///
-/// Fields: unit, machine, load, active, sub, hash.
+/// Fields: unit, machine, load, active, sub, hash, since (when active last changed), uptime (of
+/// what is active), restarts (by systemd itself), memory (asked of the machines), pid.
 #[derive(Debug, Args)]
 pub struct ListUnitsArgs {
     #[command(flatten)]
-    table: TableArgs,
+    list: ListArgs,
+    /// Ask the machines for figures of this moment, too; the fields that need it do so themselves
+    #[arg(long)]
+    live: bool,
 }
 
 struct Row {
     state: State,
     machine: String,
     full: bool,
+    now: Timestamp,
 }
 
 const COLUMNS: &[Column<Row>] = &[
-    Column { name: "unit", value: |row| row.state.name.to_string() },
-    Column { name: "machine", value: |row| row.machine.clone() },
-    Column { name: "load", value: |row| row.state.systemd_load_state.clone() },
-    Column { name: "active", value: |row| row.state.systemd_active_state.clone() },
-    Column { name: "sub", value: |row| row.state.systemd_sub_state.clone() },
-    Column { name: "hash", value: hash },
+    Column::new("unit", |row| row.state.name.to_string()),
+    Column::new("machine", |row| row.machine.clone()),
+    Column::new("load", load).toned(load_tone),
+    Column::new("active", active).toned(active_tone),
+    Column::new("sub", sub).toned(active_tone),
+    Column::new("hash", hash),
+    Column::new("since", |row| row.state.since.map_or_else(String::new, |at| at.to_string())),
+    Column::new("uptime", uptime).changing(Change::Passing),
+    Column::new("restarts", |row| number(row.state.restarts)),
+    Column::new("memory", memory).changing(Change::Live),
+    Column::new("pid", |row| number(row.state.main_pid)),
 ];
+
+fn load(row: &Row) -> String {
+    row.state.systemd_load_state.clone()
+}
+
+fn active(row: &Row) -> String {
+    row.state.systemd_active_state.clone()
+}
+
+fn sub(row: &Row) -> String {
+    row.state.systemd_sub_state.clone()
+}
+
+fn memory(row: &Row) -> String {
+    row.state.memory.map_or_else(String::new, human::bytes)
+}
 
 fn hash(row: &Row) -> String {
     if row.full { row.state.hash.to_string() } else { row.state.hash.short() }
 }
 
+fn uptime(row: &Row) -> String {
+    let active = row.state.systemd_active_state == "active";
+    let since = row.state.since.filter(|_| active);
+    since.map_or_else(String::new, |since| human::span(row.now.since(since)))
+}
+
+fn number(number: Option<u32>) -> String {
+    number.map_or_else(String::new, |number| number.to_string())
+}
+
+fn load_tone(row: &Row) -> Tone {
+    if row.state.systemd_load_state == "loaded" { Tone::Plain } else { Tone::Bad }
+}
+
+fn active_tone(row: &Row) -> Tone {
+    match row.state.systemd_active_state.as_str() {
+        "active" => Tone::Good,
+        "failed" => Tone::Bad,
+        "activating" | "deactivating" | "reloading" => Tone::Busy,
+        _ => Tone::Plain,
+    }
+}
+
 pub async fn run(context: &Context, args: &ListUnitsArgs) -> Result<ExitStatus, Error> {
-    let columns = args.table.choose(COLUMNS, "unit,machine,active,sub")?;
-    let (mut states, machines) =
-        tokio::try_join!(context.client.states(), Machines::fetch(&context.client))?;
-    states.sort_by(|a, b| (&a.name, &a.machine_id).cmp(&(&b.name, &b.machine_id)));
-    let full = args.table.full;
-    let row = |state: &State| Row {
-        machine: machines.legend(&state.machine_id, full),
-        state: state.clone(),
-        full,
+    let columns = args.list.choose(COLUMNS, "unit,machine,active,sub")?;
+    let live = args.live || columns.iter().any(|column| column.change == Change::Live);
+    let query = StateQuery { live, ..StateQuery::default() };
+    let full = args.list.table.full;
+    let look = async || {
+        let states = context.client.states_with(&query);
+        let (mut documents, machines) = tokio::try_join!(states, Machines::fetch(&context.client))?;
+        documents.sort_by(|a, b| (&a.name, &a.machine_id).cmp(&(&b.name, &b.machine_id)));
+        let now = SystemTime::now().into();
+        let row = |state: &State| Row {
+            machine: machines.legend(&state.machine_id, full),
+            state: state.clone(),
+            full,
+            now,
+        };
+        Ok(Listing { rows: documents.iter().map(row).collect(), documents })
     };
-    let rows = || states.iter().map(row).collect::<Vec<Row>>();
-    let text = args.table.output.render(&states, || args.table.render(&columns, &rows()))?;
-    context.ui.data(&text)?;
-    Ok(ExitStatus::Done)
+    list::run(context, &args.list, &columns, live, look).await
 }

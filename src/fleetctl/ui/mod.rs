@@ -3,11 +3,15 @@
 //! Colour and live progress are decided once, here. What to say is the commands' business.
 
 mod progress;
+mod screen;
+mod tint;
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal, Write};
 
 use progress::Progress;
+pub use screen::Screen;
+pub use tint::{Tint, Tone};
 
 use super::error::Error;
 
@@ -19,6 +23,10 @@ const CYAN: &str = "1;36";
 #[derive(Debug)]
 pub struct Ui {
     colour: bool,
+    /// How data are painted.
+    tint: Tint,
+    /// Whether data can be taken back to be shown anew.
+    in_place: bool,
     progress: Progress,
 }
 
@@ -26,10 +34,13 @@ impl Ui {
     /// Looks at the terminal. Live progress would tear `--debug`'s log lines apart.
     pub fn new(debug: bool) -> Self {
         let terminal = io::stderr().is_terminal();
+        let data_terminal = io::stdout().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         Self {
             colour: terminal && !no_colour && !dumb,
+            tint: Tint::new(data_terminal && !no_colour && !dumb),
+            in_place: data_terminal && !dumb,
             progress: Progress::new(terminal && !dumb && !debug),
         }
     }
@@ -47,6 +58,17 @@ impl Ui {
         })
     }
 
+    /// How words among the data are painted.
+    pub fn tint(&self) -> Tint {
+        self.tint
+    }
+
+    /// A text that will change: on a terminal `anew` shows it in place of what it was. Elsewhere
+    /// `between` stands between one and the next.
+    pub fn screen(&self, anew: bool, between: &'static str) -> Screen<'_> {
+        Screen::new(self, anew && self.in_place, between)
+    }
+
     /// Something the user should know while the work goes on.
     pub fn note(&self, text: &str) {
         self.talk(text);
@@ -54,7 +76,11 @@ impl Ui {
 
     /// Something that may not be what the user meant.
     pub fn warn(&self, text: &str) {
-        self.talk(&format!("{} {text}", self.paint(YELLOW, "warning:")));
+        self.talk(&self.warning(text));
+    }
+
+    fn warning(&self, text: &str) -> String {
+        format!("{} {text}", self.paint(YELLOW, "warning:"))
     }
 
     /// What could be done about the last error.

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use super::cluster::Cluster;
@@ -103,7 +103,7 @@ impl Bench {
     }
 
     fn begin(&self, mut command: Command, variables: &[(&str, &str)]) -> Running {
-        let child = command
+        let mut child = command
             .current_dir(self.folder())
             .env_clear()
             .envs(variables.iter().copied())
@@ -113,20 +113,66 @@ impl Bench {
             .spawn()
             .unwrap();
         let id = child.id();
-        let (sender, output) = mpsc::channel();
-        std::thread::spawn(move || sender.send(child.wait_with_output()));
-        Running { id, output, script: self.script.clone() }
+        let (stdout, stderr) = (Pipe::default(), Pipe::default());
+        let readers =
+            [stdout.fill(child.stdout.take().unwrap()), stderr.fill(child.stderr.take().unwrap())];
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+            sender.send(child.wait())
+        });
+        Running { id, ended, stdout, stderr, script: self.script.clone() }
+    }
+}
+
+/// What a program has printed so far.
+#[derive(Clone, Default)]
+struct Pipe(Arc<(Mutex<Vec<u8>>, Condvar)>);
+
+impl Pipe {
+    /// Reads all that comes, on a thread of its own.
+    fn fill(&self, mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<()> {
+        let pipe = self.clone();
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = from.read(&mut chunk) {
+                let (text, grown) = &*pipe.0;
+                text.lock().unwrap().extend_from_slice(&chunk[..length]);
+                grown.notify_all();
+            }
+        })
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
     }
 }
 
 /// A program that was begun.
 pub struct Running {
     id: u32,
-    output: mpsc::Receiver<io::Result<Output>>,
+    ended: mpsc::Receiver<io::Result<ExitStatus>>,
+    stdout: Pipe,
+    stderr: Pipe,
     script: Script,
 }
 
 impl Running {
+    /// Waits until what it has printed ends with this.
+    #[track_caller]
+    pub fn until(&self, end: &str) {
+        let (text, grown) = &*self.stdout.0;
+        let text = text.lock().unwrap();
+        let unprinted = |text: &mut Vec<u8>| !text.ends_with(end.as_bytes());
+        let (text, waited) = grown.wait_timeout_while(text, RUN_MAX, unprinted).unwrap();
+        if waited.timed_out() {
+            let printed = String::from_utf8_lossy(&text).into_owned();
+            drop(text);
+            self.signal("KILL");
+            panic!("it printed {printed:?} and {:?}, not {end:?}", self.stderr.text());
+        }
+    }
+
     /// Sends it a signal, such as `INT`.
     pub fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.id);
@@ -135,15 +181,11 @@ impl Running {
 
     /// Waits until it ends.
     pub fn end(self) -> Ended {
-        let Ok(output) = self.output.recv_timeout(RUN_MAX) else {
+        let Ok(ended) = self.ended.recv_timeout(RUN_MAX) else {
             self.signal("KILL");
             panic!("it hangs; it asked {:#?}", self.script.lock().asked);
         };
-        let output = output.unwrap();
-        Ended {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        let code = ended.unwrap().code();
+        Ended { code, stdout: self.stdout.text(), stderr: self.stderr.text() }
     }
 }

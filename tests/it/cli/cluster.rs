@@ -18,6 +18,8 @@ pub struct Cluster {
     pub units: BTreeMap<UnitName, Unit>,
     pub states: BTreeMap<(UnitName, MachineId), State>,
     pub machines: Vec<Machine>,
+    /// Those that left or were lost.
+    pub gone: Vec<Machine>,
     pub whys: BTreeMap<UnitName, Why>,
     /// Every request that was made: method and what follows the version.
     pub asked: Vec<String>,
@@ -49,6 +51,7 @@ impl Default for Cluster {
             units: BTreeMap::new(),
             states: BTreeMap::new(),
             machines: vec![machine(M1, "172.17.8.101", "a"), machine(M2, "172.17.8.102", "b")],
+            gone: Vec::new(),
             whys: BTreeMap::new(),
             asked: Vec::new(),
             refuse: None,
@@ -166,6 +169,11 @@ impl Cluster {
     /// The stream was interrupted as far as its readers can tell.
     pub fn reset(&self) {
         self.tell(Event::Reset(Ready { revision: self.revision }));
+    }
+
+    /// Every stream ends.
+    pub fn hang_up(&mut self) {
+        self.events = broadcast::channel(1024).0;
     }
 
     fn tell(&self, event: Event) {

@@ -11,8 +11,8 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
 use fleet::api::{
-    BASE, ErrorBody, ErrorDetail, Event, MachinePage, REVISION_HEADER, Ready, StatePage, Unit,
-    UnitPage,
+    BASE, ErrorBody, ErrorDetail, Event, Machine, MachinePage, REVISION_HEADER, Ready, State,
+    StatePage, Unit, UnitPage,
 };
 use fleet::model::TargetState;
 use fleet::unitfile::UnitName;
@@ -63,9 +63,7 @@ async fn answer(Shared(script): Shared<Script>, method: Method, uri: Uri, body: 
     }
     let answer = match (method.as_str(), path.as_str()) {
         ("GET", "events") => events(&cluster),
-        ("GET", "machines") => {
-            json(&MachinePage { machines: cluster.machines.clone(), next_page_token: None })
-        }
+        ("GET", "machines") => machines(&cluster, &query),
         ("GET", "state") => states(&cluster, &query),
         ("GET", "units") => units(&cluster, &query),
         _ => match path.strip_prefix("units/") {
@@ -143,11 +141,22 @@ fn units(cluster: &Cluster, query: &str) -> Response {
     json(&UnitPage { units, next_page_token: more.then(|| end.to_string()) })
 }
 
+/// Machines that are gone, and figures of the moment, only if they are asked for.
+fn machines(cluster: &Cluster, query: &str) -> Response {
+    let (all, live) = (query.contains("all=true"), query.contains("live=true"));
+    let gone = cluster.gone.iter().filter(|_| all);
+    let machines = cluster.machines.iter().chain(gone).cloned();
+    let machines = machines.map(|m| Machine { live: m.live.filter(|_| live), ..m }).collect();
+    json(&MachinePage { machines, next_page_token: None })
+}
+
 fn states(cluster: &Cluster, query: &str) -> Response {
     let unit = query.strip_prefix("?unitName=");
+    let live = query.contains("live=true");
     let states = cluster.states.values();
     let states = states.filter(|state| unit.is_none_or(|unit| state.name.as_str() == unit));
-    json(&StatePage { states: states.cloned().collect(), next_page_token: None })
+    let states = states.cloned().map(|s| State { memory: s.memory.filter(|_| live), ..s });
+    json(&StatePage { states: states.collect(), next_page_token: None })
 }
 
 fn json(value: &impl Serialize) -> Response {

@@ -1,0 +1,88 @@
+//! Shows a list again whenever the cluster changes, until Ctrl-C.
+//!
+//! Level-triggered: an event only says that it is time to look again, at the whole. So nothing is
+//! polled, whatever was missed is made up for by one look, and a burst of events costs one.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Context;
+use super::error::{Error, ExitStatus};
+use super::follow::{Follow, News};
+use super::ui::Screen;
+use crate::api::Event;
+use crate::api::client::ClientError;
+
+/// Events that come so soon after the first are part of the same change.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// How often what passes or lives is shown anew: as often as `top` and its kin do it.
+const REFRESH: Duration = Duration::from_secs(2);
+
+/// The pause after a look that failed while the stream was well: etcd is away, most likely.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Shows what `look` sees on the screen, at once and after each change; with `refresh` also as
+/// time passes. Ends with Ctrl-C, which is no failure.
+pub async fn watch(
+    context: &Context,
+    mut screen: Screen<'_>,
+    refresh: bool,
+    look: impl AsyncFn() -> Result<String, Error>,
+) -> Result<ExitStatus, Error> {
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => Ok(ExitStatus::Done),
+        outcome = show(context, &mut screen, refresh, look) => outcome,
+    }
+}
+
+/// Never returns, except with an error.
+async fn show(
+    context: &Context,
+    screen: &mut Screen<'_>,
+    refresh: bool,
+    look: impl AsyncFn() -> Result<String, Error>,
+) -> Result<ExitStatus, Error> {
+    let mut follow = Follow::open(&context.client).await?;
+    let mut due = Some(Instant::now());
+    loop {
+        tokio::select! {
+            () = at(due) => due = match look().await {
+                Ok(text) => {
+                    screen.show(text)?;
+                    refresh.then(|| Instant::now() + REFRESH)
+                }
+                Err(Error::Client(error)) if !screen.is_blank() => {
+                    screen.notice(lost(&error))?;
+                    Some(Instant::now() + RETRY)
+                }
+                Err(error) => return Err(error),
+            },
+            news = follow.next() => match news {
+                News::Event(event) if matches!(*event, Event::Ready(_)) => {}
+                News::Event(_) => {
+                    let soon = Instant::now() + SETTLE;
+                    due = Some(due.map_or(soon, |due| due.min(soon)));
+                }
+                News::Lost(error) => {
+                    screen.notice(lost(&error))?;
+                    due = None;
+                }
+                News::Back => due = Some(Instant::now()),
+            },
+        }
+    }
+}
+
+fn lost(error: &ClientError) -> String {
+    format!("{error}; this may be out of date until it is back")
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
