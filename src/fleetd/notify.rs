@@ -1,6 +1,9 @@
 //! Tells systemd how fleetd does (sd_notify(3)): that it is ready, that it lives, and one line for
 //! `systemctl status`. Without systemd around it, all of this does nothing.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tokio::time::{Interval, interval};
@@ -8,15 +11,38 @@ use tokio_util::sync::CancellationToken;
 
 use super::agent::Standing;
 
+/// While units stop, systemd is asked every so often for a while more: several times as long, so
+/// that a busy moment does not matter.
+const EXTEND_EVERY: Duration = Duration::from_secs(5);
+const EXTEND_BY_USEC: u32 = 30_000_000;
+
 /// fleetd serves. It says so before the store answers: an etcd that runs as a unit of its own may
 /// wait for it.
 pub fn ready() {
-    say(NotifyState::Ready);
+    say(&[NotifyState::Ready]);
 }
 
 /// fleetd is about to end.
 pub fn stopping() {
-    say(NotifyState::Stopping);
+    say(&[NotifyState::Stopping]);
+}
+
+/// Waits for the agent to part. Units may take their time to stop, longer than systemd gives a
+/// service of its own: each has its own limit there. A fleetd that was killed meanwhile would no
+/// longer keep others from starting what still runs here.
+pub async fn until_parted<T>(parting: impl Future<Output = T>) -> T {
+    let mut parting = pin!(parting);
+    let mut still = interval(EXTEND_EVERY);
+    loop {
+        tokio::select! {
+            parted = &mut parting => return parted,
+            _ = still.tick() => say(&[
+                NotifyState::ExtendTimeoutUsec(EXTEND_BY_USEC),
+                NotifyState::Status("stopping the units of this machine"),
+                NotifyState::Watchdog,
+            ]),
+        }
+    }
 }
 
 /// Keeps the status line true and the watchdog quiet, until `stop`.
@@ -29,11 +55,11 @@ pub async fn keep_told(
     let mut watchdog = sd_notify::watchdog_enabled().map(|timeout| interval(timeout / 2));
     loop {
         let line = status(*standing.borrow_and_update(), *leading.borrow_and_update());
-        say(NotifyState::Status(line));
+        say(&[NotifyState::Status(line)]);
         tokio::select! {
             Ok(()) = standing.changed() => {}
             Ok(()) = leading.changed() => {}
-            () = tick(&mut watchdog) => say(NotifyState::Watchdog),
+            () = tick(&mut watchdog) => say(&[NotifyState::Watchdog]),
             () = stop.cancelled() => return,
         }
     }
@@ -55,8 +81,8 @@ async fn tick(watchdog: &mut Option<Interval>) {
     }
 }
 
-fn say(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn say(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "cannot notify systemd");
     }
 }

@@ -94,7 +94,7 @@ pub async fn run(
         tracing::warn!("some requests did not finish in time");
     }
     farewell.send_replace(Some(part_how(&units, interrupted).await));
-    agent.await.map_err(Fatal::Agent)
+    notify::until_parted(agent).await.map_err(Fatal::Agent)
 }
 
 /// Whether fleetd comes back at once. Units are kept when in doubt: that a unit runs on while

@@ -19,6 +19,7 @@ mod requirements;
 mod road;
 mod scenarios;
 mod schedule;
+mod secure;
 mod store_laws;
 mod systemd_laws;
 mod tidy;

@@ -132,7 +132,7 @@ impl Agent {
     async fn tell(&mut self, life: Revision, lease: LeaseId) -> Result<(), AgentError> {
         let (machine, record) = (&self.settings.machine, &self.record);
         if self.registry.update_machine(machine, life, record, lease).await? {
-            tracing::info!(%machine, ip = record.ip, metadata = ?record.metadata, "told anew");
+            tracing::info!(%machine, ip = record.ip, metadata = ?record.metadata, "told the cluster anew");
         }
         self.told = self.record.clone();
         Ok(())

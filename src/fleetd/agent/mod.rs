@@ -47,9 +47,10 @@ use publish::Publisher;
 /// go away within a second, and a person who repairs them does not want to wait for a minute.
 const HOLD_BACK: Duration = Duration::from_secs(10);
 
-/// How long the units get to stop when the machine leaves: systemd's own default for one unit
-/// (`DefaultTimeoutStopSec`, 90 s), so that its verdict comes first.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(95);
+/// How long the units get to stop when the machine leaves. systemd bounds each of them by its own
+/// `TimeoutStopSec=`, which is to come first: by default it is 90 s, and some databases ask for
+/// minutes. This is for those that have no limit at all.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// How many times in a row a pass may take the very same steps: after that, taking them changes
 /// nothing, and the pass goes round in circles.
@@ -313,9 +314,12 @@ impl Agent {
     /// Stops and unlinks everything.
     async fn empty(&mut self) {
         let mut backoff = Backoff::up_to(self.settings.ttl / 6);
+        let mut warned = false;
         loop {
             let retry = self.pass().await.err().map(|error| {
-                tracing::warn!(error = %chain(&error), "while leaving");
+                if !std::mem::replace(&mut warned, true) {
+                    tracing::warn!(error = %chain(&error), "while leaving: trying again");
+                }
                 Instant::now() + backoff.next()
             });
             if self.observed.values().all(|here| here.status.is_none()) {

@@ -1,16 +1,17 @@
 //! Laws of the etcd store alone: members that are dead or mute, passwords, prefixes, and what it
 //! costs the server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Client, PermissionType};
 use fleet::fleetd::registry::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 use fleet::fleetd::registry::{LeaseId, Revision, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use super::{PATIENCE, news, next, put, read, txn};
+use crate::support::certificates::Certificates;
 use crate::support::etcd::{Etcd, free_port};
 use crate::support::wait::wait_for;
 
@@ -197,23 +198,10 @@ async fn large_answers_arrive() {
     assert!(matches!(too_large, Err(StoreError::Refused { .. })), "{too_large:?}");
 }
 
-/// A user who may do everything under `/fleet/`, and nothing else may be done by anyone.
-async fn demand_passwords(etcd: &Etcd) {
-    let mut client = Client::connect([etcd.url()], None).await.expect("a client");
-    for user in ["root", "fleet"] {
-        client.user_add(user, "secret", None).await.expect("a user");
-        client.role_add(user).await.expect("a role");
-        client.user_grant_role(user, user).await.expect("the role's user");
-    }
-    let everything = etcd_client::Permission::new(PermissionType::Readwrite, "/fleet/");
-    client.role_grant_permission("fleet", everything.with_prefix()).await.expect("a permission");
-    client.auth_enable().await.expect("passwords to be asked for");
-}
-
 #[tokio::test]
 async fn a_user_gets_in_and_back_in_and_others_do_not() {
     let mut etcd = Etcd::start().await;
-    demand_passwords(&etcd).await;
+    etcd.demand_passwords().await;
     let with = |prefix: &str, password: &str| {
         let user = Some(("fleet".to_owned(), password.to_owned()));
         store(EtcdSettings { user, ..etcd.settings(prefix) })
@@ -258,4 +246,59 @@ async fn tls_lets_those_in_who_have_the_certificates() {
     let absent = TlsFiles { ca: Some("/absent/ca.pem".into()), ..files };
     let refused = EtcdStore::connect(EtcdSettings { tls: Some(absent), ..settings });
     assert!(matches!(refused, Err(SettingsError::UnreadableFile { .. })), "{refused:?}");
+}
+
+/// Whoever is not let in is told what to do about it, and never the password.
+#[tokio::test]
+async fn errors_of_the_wrong_credentials_say_what_to_do() {
+    let etcd = Etcd::start_with_tls().await;
+    let settings = etcd.settings("/fleet");
+    let files = settings.tls.clone().expect("files");
+    let other = Certificates::new();
+    let url = |from: &str, to: &str| vec![etcd.url().replace(from, to)];
+    let tls = |ca: PathBuf, identity| {
+        let tls = Some(TlsFiles { ca: Some(ca), identity });
+        EtcdSettings { tls, ..settings.clone() }
+    };
+    let (ca, identity) = (files.ca.clone().expect("an authority"), files.identity.clone());
+    let table = [
+        ("set etcd_certfile and etcd_keyfile", tls(ca.clone(), None)),
+        ("is etcd_certfile signed by", tls(ca, Some(other.pair("client")))),
+        ("is etcd_cafile of the authority", tls(other.pair("authority").0, identity)),
+        (
+            "write https://",
+            EtcdSettings { tls: None, endpoints: url("https", "http"), ..settings.clone() },
+        ),
+        (
+            "as its certificate names it",
+            EtcdSettings { endpoints: url("127.0.0.1", "localhost"), ..settings.clone() },
+        ),
+    ];
+    for (advice, settings) in table {
+        is_told(advice, settings).await;
+    }
+
+    let etcd = Etcd::start().await;
+    let settings = etcd.settings("/fleet");
+    let encrypted = vec![etcd.url().replace("http", "https")];
+    let encrypted = EtcdSettings { endpoints: encrypted, tls: Some(files), ..settings.clone() };
+    is_told("write http:// in etcd_servers", encrypted).await;
+    etcd.demand_passwords().await;
+    let with = |password: &str| {
+        let user = Some(("fleet".to_owned(), password.to_owned()));
+        EtcdSettings { user, ..settings.clone() }
+    };
+    is_told("set etcd_username and etcd_password", settings.clone()).await;
+    is_told("check etcd_username and etcd_password", with("guess")).await;
+    is_told("under etcd_key_prefix", EtcdSettings { prefix: "/else".into(), ..with("secret") })
+        .await;
+}
+
+async fn is_told(advice: &str, settings: EtcdSettings) {
+    let password = settings.user.clone().map(|(_, password)| password);
+    let store = EtcdStore::connect(settings).expect("settings that work");
+    let words = in_words(store.revision().await);
+    assert!(words.contains(advice), "{advice}: {words}");
+    let shown = format!("{words} {store:?}");
+    assert!(password.is_none_or(|password| !shown.contains(&password)), "{shown}");
 }

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcd_client::{Client, Permission, PermissionType};
 use fleet::fleetd::registry::{EtcdSettings, EtcdStore, TlsFiles};
 use fleet::fleetd::registry::{Store, StoreError};
 use tempfile::TempDir;
@@ -87,6 +88,20 @@ impl Etcd {
             }),
             user: None,
         }
+    }
+
+    /// From now on there is a user `fleet`, with password `secret`, who may do everything under
+    /// `/fleet/`, and nothing else may be done by anyone.
+    pub async fn demand_passwords(&self) {
+        let mut client = Client::connect([self.url()], None).await.expect("a client");
+        for user in ["root", "fleet"] {
+            client.user_add(user, "secret", None).await.expect("a user");
+            client.role_add(user).await.expect("a role");
+            client.user_grant_role(user, user).await.expect("the role's user");
+        }
+        let everything = Permission::new(PermissionType::Readwrite, "/fleet/");
+        client.role_grant_permission("fleet", everything.with_prefix()).await.expect("permission");
+        client.auth_enable().await.expect("passwords to be asked for");
     }
 
     /// A store on it.

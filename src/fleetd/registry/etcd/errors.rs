@@ -12,7 +12,12 @@ use super::super::store::StoreError;
 #[derive(Debug)]
 pub(super) enum AskError {
     /// The library's or etcd's error.
-    Answered(Error),
+    Answered {
+        /// The error.
+        error: Error,
+        /// What a person can do about it.
+        advice: Option<&'static str>,
+    },
     /// No answer within this time.
     Late(Duration),
 }
@@ -21,7 +26,7 @@ impl AskError {
     /// The error of `operation`, in the store's own kinds.
     pub(super) fn of(self, operation: impl Into<String>) -> StoreError {
         match self {
-            AskError::Answered(error) => translate(operation, &error),
+            AskError::Answered { error, advice } => advised(operation, &error, advice),
             AskError::Late(waited) => {
                 StoreError::unavailable(operation, format!("no answer within {waited:?}"))
             }
@@ -31,28 +36,40 @@ impl AskError {
     /// Whether etcd answered that a lease is not known.
     pub(super) fn is_lease_gone(&self) -> bool {
         match self {
-            AskError::Answered(Error::GRpcStatus(status)) => {
+            AskError::Answered { error: Error::GRpcStatus(status), .. } => {
                 status.message() == "etcdserver: requested lease not found"
             }
             // The library's own words for a renewal that etcd answered with "no time left".
-            AskError::Answered(Error::LeaseKeepAliveError(_)) => true,
+            AskError::Answered { error: Error::LeaseKeepAliveError(_), .. } => true,
             _ => false,
         }
     }
 
     /// Whether etcd answered that history is gone already.
     pub(super) fn is_compacted(&self) -> bool {
-        matches!(self, AskError::Answered(Error::GRpcStatus(status))
+        matches!(self, AskError::Answered { error: Error::GRpcStatus(status), .. }
             if status.message() == "etcdserver: mvcc: required revision has been compacted")
     }
 }
 
 /// The error of `operation`, in the store's own kinds.
 pub(super) fn translate(operation: impl Into<String>, error: &Error) -> StoreError {
+    advised(operation, error, None)
+}
+
+fn advised(
+    operation: impl Into<String>,
+    error: &Error,
+    advice: Option<&'static str>,
+) -> StoreError {
+    let words = match advice {
+        Some(advice) => format!("{}; {advice}", words(error)),
+        None => words(error),
+    };
     if is_unavailable(error) {
-        StoreError::unavailable(operation, words(error))
+        StoreError::unavailable(operation, words)
     } else {
-        StoreError::refused(operation, words(error))
+        StoreError::refused(operation, words)
     }
 }
 
@@ -98,7 +115,7 @@ fn never_sent(status: &Status) -> bool {
 }
 
 /// One line for people: etcd's words, or the library's and the cause at the bottom.
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     let Error::GRpcStatus(status) = error else {
         return error.to_string();
     };

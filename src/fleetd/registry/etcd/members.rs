@@ -5,13 +5,14 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use etcd_client::{Certificate, Client, ConnectOptions, Error, Identity, TlsOptions};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::advice::{Link, advice};
 use super::errors::{self, AskError};
 use super::settings::{EtcdSettings, SettingsError, TlsContents};
 
@@ -35,6 +36,10 @@ struct Member {
     options: ConnectOptions,
     /// Made on first use: with a user, making it already asks etcd for a token.
     client: OnceCell<Client>,
+    encrypted: bool,
+    identified: bool,
+    /// Whether it ever did what it was asked.
+    answered: AtomicBool,
 }
 
 impl Members {
@@ -50,6 +55,9 @@ impl Members {
             endpoint: endpoint.clone(),
             options: options(endpoint, settings, tls.as_ref(), connect_timeout),
             client: OnceCell::new(),
+            encrypted: endpoint.starts_with("https://"),
+            identified: tls.as_ref().is_some_and(|tls| tls.identity.is_some()),
+            answered: AtomicBool::new(false),
         };
         let members: Vec<Member> = settings.endpoints.iter().map(member).collect();
         // Each daemon starts with another member, or all would weigh on the first. The hasher's
@@ -76,7 +84,8 @@ impl Members {
         let asking = async {
             let mut others = self.members.len() - 1;
             loop {
-                let error = match self.members[asked].ask(&request).await {
+                let member = &self.members[asked];
+                let error = match member.ask(&request).await {
                     Ok(answer) => return Ok(answer),
                     Err(error) => error,
                 };
@@ -84,14 +93,15 @@ impl Members {
                     self.leave(asked);
                 }
                 if !errors::did_nothing(&error) || others == 0 {
-                    return Err(error);
+                    let advice = advice(&errors::words(&error), member.link());
+                    return Err(AskError::Answered { error, advice });
                 }
                 others -= 1;
                 asked = self.after(asked);
             }
         };
         match timeout(self.request_timeout, asking).await {
-            Ok(answer) => answer.map_err(AskError::Answered),
+            Ok(answer) => answer,
             Err(_elapsed) => {
                 self.leave(asked);
                 Err(AskError::Late(self.request_timeout))
@@ -117,7 +127,16 @@ impl Member {
     {
         let connect = || Client::connect([&self.endpoint], Some(self.options.clone()));
         let client = self.client.get_or_try_init(connect).await?;
-        request(client.clone()).await
+        let answer = request(client.clone()).await;
+        if answer.is_ok() {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    fn link(&self) -> Link {
+        let Member { encrypted, identified, .. } = *self;
+        Link { encrypted, identified, answered: self.answered.load(Ordering::Relaxed) }
     }
 }
 

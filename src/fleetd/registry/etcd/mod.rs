@@ -5,6 +5,7 @@
 //! before the first call. It must not know what the keys mean, nor retry what may have been done:
 //! that is for callers who can look again.
 
+mod advice;
 mod convert;
 mod errors;
 mod members;
