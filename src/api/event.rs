@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Machine, State, Unit};
+use super::{Machine, MachineStatus, State, Unit};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
 
@@ -67,4 +67,7 @@ pub struct MachineEvent {
     pub id: MachineId,
     /// `None` when it left or was lost.
     pub machine: Option<Machine>,
+    /// Which of the two; absent for a machine that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<MachineStatus>,
 }

@@ -12,6 +12,7 @@ mod chain;
 pub mod config;
 mod durable;
 pub mod engine;
+mod facts;
 mod identity;
 mod log;
 pub mod metrics;

@@ -40,6 +40,11 @@ impl Live {
         self.record.subscribe()
     }
 
+    /// For who finds out more of this machine than its settings say.
+    pub fn teller(&self) -> watch::Sender<MachineRecord> {
+        self.record.clone()
+    }
+
     /// The most entries of a page of the API.
     pub fn token_limit(&self) -> watch::Receiver<usize> {
         self.token_limit.subscribe()
@@ -90,6 +95,7 @@ impl Live {
         self.engine.send_if_modified(|old| std::mem::replace(old, may_lead) != may_lead);
         let record = record(now).await;
         self.record.send_if_modified(|old| {
+            let record = MachineRecord { facts: old.facts.clone(), ..record };
             let differs = *old != record;
             *old = record;
             differs

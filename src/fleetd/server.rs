@@ -14,6 +14,7 @@ use super::agent::{Agent, AgentSettings, Farewell};
 use super::api::Api;
 use super::config::Settings;
 use super::engine::{Engine, EngineSettings};
+use super::facts;
 use super::identity::{self, OnlyOne};
 use super::metrics::{Metered, Metrics};
 use super::notify;
@@ -57,6 +58,7 @@ pub async fn run(
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
+    tasks.spawn(find_out(units.clone(), live.teller()));
     let (farewell, told) = watch::channel(None);
     let agent_settings = AgentSettings {
         record: live.record(),
@@ -142,8 +144,14 @@ pub async fn record(settings: &Settings) -> MachineRecord {
         ip,
         metadata: settings.metadata.clone(),
         version: VERSION.to_owned(),
-        session: uuid::Uuid::nil(),
+        ..MachineRecord::default()
     }
+}
+
+/// Finds out what this machine is, while everything else begins.
+async fn find_out(units: Arc<SystemdManager>, record: watch::Sender<MachineRecord>) {
+    let facts = facts::gather(&units).await;
+    record.send_modify(|record| record.facts = Some(facts));
 }
 
 async fn store(settings: &Settings, standalone: bool) -> Result<Arc<dyn Store>, Fatal> {

@@ -228,8 +228,7 @@ async fn a_machine_whose_key_was_removed_joins_again() {
     cluster.put("a.service", Some(SERVICE), Launched).await;
     cluster.until_reported("a.service", &m1, "active").await;
     calls(&m1);
-    let life = cluster.registry.present(&m1.id).await.unwrap().unwrap().created;
-    cluster.registry.leave(&m1.id, life).await.unwrap();
+    let life = cluster.expel(&m1).await;
     cluster.until("it is back", |c| c.machines.values().any(|m| m.created != life)).await;
     cluster.until_reported("a.service", &m1, "active").await;
     assert_eq!(calls(&m1), [""; 0]);
@@ -276,8 +275,7 @@ async fn a_removed_key_is_noticed_also_after_its_history_was_compacted() {
     cluster.registry.compact(now).await.unwrap();
     cluster.start_fleetd(&mut m1).await;
     m1.until_standing(Standing::Member).await;
-    let life = cluster.registry.present(&m1.id).await.unwrap().unwrap().created;
-    cluster.registry.leave(&m1.id, life).await.unwrap();
+    let life = cluster.expel(&m1).await;
     cluster.until("it is back", |c| c.machines.values().any(|m| m.created != life)).await;
 }
 

@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "fleetd/engine/order.rs",
     "fleetd/engine/compare.rs",
     "fleetd/engine/plan.rs",
+    "fleetd/engine/departed.rs",
     "fleetd/agent/diff.rs",
     "fleetd/agent/task.rs",
 ];

@@ -33,7 +33,7 @@ impl World {
             ip: format!("ip-of-{id}"),
             metadata,
             version: "test".into(),
-            session: uuid::Uuid::nil(),
+            ..MachineRecord::default()
         };
         self.put(Key::Machine(id.clone()), encode(&record));
     }

@@ -5,7 +5,7 @@
 //! contains a unit that another one holds.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::diff::Hold;
 use super::heart::Heart;
@@ -124,7 +124,9 @@ impl Agent {
     /// This machine says something else of itself from now on.
     pub(super) fn describe(&mut self) {
         let record = self.settings.record.borrow_and_update().clone();
-        self.record = MachineRecord { session: self.record.session, ..record };
+        let MachineRecord { session, joined, ref facts, .. } = self.record;
+        let facts = record.facts.or_else(|| facts.clone());
+        self.record = MachineRecord { session, joined, facts, ..record };
     }
 
     /// Writes down what this machine says of itself now. Where its key is gone meanwhile, it is
@@ -232,6 +234,9 @@ impl Agent {
             self.heard_before(name, record);
         }
         self.publisher.resume(lease, reported);
+        // What is still being found out is no reason to forget what was.
+        self.record.joined = present.record.joined;
+        self.record.facts = self.record.facts.take().or_else(|| present.record.facts.clone());
         self.told = present.record;
         self.enter(self.session(lease, ttl), present.created);
         Ok(())
@@ -256,6 +261,7 @@ impl Agent {
     async fn join(&mut self) -> Result<(), AgentError> {
         let membership = std::mem::replace(&mut self.membership, Membership::Out);
         let Membership::Settling(session, globals) = membership else { return Ok(()) };
+        self.record.joined = Some(SystemTime::now().into());
         let (machine, record) = (&self.settings.machine, &self.record);
         match self.registry.join(machine, record, session.lease).await {
             Ok(Some(life)) => {
@@ -332,9 +338,9 @@ impl Agent {
     /// Is no machine of the cluster any more, so that the engine moves its units; they are
     /// released one by one as they stop.
     pub(super) async fn step_down(&mut self) {
-        if let Some(life) = self.membership.life()
-            && let Err(error) = self.registry.leave(&self.settings.machine, life).await
-        {
+        let Some(life) = self.membership.life() else { return };
+        let (machine, now) = (&self.settings.machine, SystemTime::now().into());
+        if let Err(error) = self.registry.leave(machine, life, &self.told, now).await {
             tracing::warn!(error = %chain(&error), "cannot say good-bye");
         }
     }

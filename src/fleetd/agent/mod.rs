@@ -11,6 +11,7 @@ mod launches;
 mod member;
 mod observe;
 mod publish;
+mod surveyor;
 mod task;
 mod token;
 mod words;
@@ -42,6 +43,7 @@ use launches::Launches;
 use member::{Membership, Other};
 use observe::Dirty;
 use publish::Publisher;
+use surveyor::Surveyor;
 
 /// How long a unit whose last step failed is left alone. systemd's or the disk's refusals rarely
 /// go away within a second, and a person who repairs them does not want to wait for a minute.
@@ -155,6 +157,7 @@ pub struct Agent {
     signals: mpsc::UnboundedReceiver<Signal>,
     waits: JoinSet<Wake>,
     publisher: Publisher,
+    surveyor: Surveyor,
     leaving: bool,
 }
 
@@ -186,6 +189,11 @@ impl Agent {
                 registry.clone(),
                 settings.machine.clone(),
                 settings.ttl / 6,
+            ),
+            surveyor: Surveyor::start(
+                registry.clone(),
+                settings.machine.clone(),
+                Arc::clone(&units),
             ),
             leaving: false,
             told: record.clone(),

@@ -153,7 +153,7 @@ async fn publish(shared: Arc<Shared>, registry: Registry, machine: MachineId, re
 }
 
 impl Agent {
-    /// Hands the publisher what is true now.
+    /// Hands on what is true now to those who tell others of it.
     pub(super) fn report(&self) {
         let lease = self.membership.life().and(self.membership.lease());
         let records =
@@ -161,6 +161,7 @@ impl Agent {
         let withheld = |here: &Here| here.words == Words::Awaited { withheld: true };
         let withheld = self.observed.iter().filter(|(_, here)| withheld(here));
         let withheld = withheld.map(|(name, _)| name.clone()).collect();
+        self.surveyor.under(lease);
         self.publisher.update(lease, records.collect(), withheld);
     }
 }

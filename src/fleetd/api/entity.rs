@@ -1,7 +1,7 @@
 //! The wire's documents from what is stored. Pure.
 
-use crate::api::{Machine, State, Unit};
-use crate::fleetd::registry::{Cluster, StateRecord, StoredUnit};
+use crate::api::{Machine, MachineStatus, State, Unit};
+use crate::fleetd::registry::{Cluster, MachineRecord, StateRecord, StoredUnit};
 use crate::model::{MachineId, SystemdState, TargetState};
 use crate::unitfile::{UnitFile, UnitName};
 
@@ -69,9 +69,42 @@ pub fn machine(cluster: &Cluster, id: &MachineId) -> Option<Machine> {
     let record = &cluster.machines.get(id)?.record;
     let units = cluster.schedule.get(id).map_or(0, |schedule| schedule.units.len());
     Some(Machine {
-        metadata: cluster.metadata_of(id),
-        version: Some(record.version.clone()),
+        since: record.joined,
         units: Some(units.try_into().unwrap_or(u32::MAX)),
-        ..Machine::new(id.clone(), record.ip.clone())
+        ..described(cluster, id, record)
     })
+}
+
+/// A machine that was of the cluster and is gone, if it is known.
+pub fn departed(cluster: &Cluster, id: &MachineId) -> Option<Machine> {
+    let known = &cluster.known.get(id)?.record;
+    let lost = cluster.lost.get(id).map(|lost| lost.since);
+    Some(Machine {
+        since: known.left.or(lost),
+        status: gone(cluster, id),
+        ..described(cluster, id, &known.machine)
+    })
+}
+
+/// How a machine went; `None`: it is there, or was never known.
+pub fn gone(cluster: &Cluster, id: &MachineId) -> Option<MachineStatus> {
+    let known = cluster.known.get(id).filter(|_| !cluster.machines.contains_key(id))?;
+    Some(if known.record.left.is_some() { MachineStatus::Left } else { MachineStatus::Lost })
+}
+
+/// What a machine says of itself.
+fn described(cluster: &Cluster, id: &MachineId, record: &MachineRecord) -> Machine {
+    let facts = record.facts.clone().unwrap_or_default();
+    Machine {
+        metadata: cluster.overridden(id, &record.metadata),
+        version: Some(record.version.clone()),
+        hostname: facts.hostname,
+        os: facts.os,
+        cpus: facts.cpus,
+        memory: facts.memory,
+        systemd_version: facts.systemd_version,
+        docker_version: facts.docker_version,
+        booted: facts.booted,
+        ..Machine::new(id.clone(), record.ip.clone())
+    }
 }

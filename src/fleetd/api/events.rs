@@ -99,7 +99,14 @@ fn describe(cluster: &Cluster, keys: &BTreeSet<Key>, at: Revision) -> Vec<Event>
                 let (name, machine_id) = (name.clone(), id.clone());
                 events.push(Event::State(StateEvent { revision, name, machine_id, state }));
             }
-            Key::Cluster | Key::Planned(_) | Key::Leader | Key::Holder(_) => {}
+            Key::Cluster
+            | Key::Known(_)
+            | Key::Lost(_)
+            | Key::Planned(_)
+            | Key::Leader
+            | Key::Holder(_)
+            | Key::Survey
+            | Key::Figures(_) => {}
         }
     }
     events.extend(units.into_iter().map(|name| {
@@ -108,8 +115,8 @@ fn describe(cluster: &Cluster, keys: &BTreeSet<Key>, at: Revision) -> Vec<Event>
         Event::Unit(UnitEvent { revision, name: name.clone(), unit })
     }));
     events.extend(machines.into_iter().map(|id| {
-        let machine = entity::machine(cluster, id);
-        Event::Machine(MachineEvent { revision, id: id.clone(), machine })
+        let (machine, status) = (entity::machine(cluster, id), entity::gone(cluster, id));
+        Event::Machine(MachineEvent { revision, id: id.clone(), machine, status })
     }));
     events
 }

@@ -1,16 +1,31 @@
 //! `/machines`: list, and change metadata with a JSON-Patch.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::answer::ApiError;
-use super::ask::{Asked, ListQuery};
-use super::{Api, body, entity, page};
-use crate::api::MachinePage;
+use super::ask::Asked;
+use super::{Api, body, entity, live, page};
+use crate::api::{Machine, MachinePage};
 use crate::fleetd::registry::{MAX_TXN_OPS, MetadataChange};
 use crate::model::MachineId;
+
+/// The query of the list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListQuery {
+    next_page_token: Option<String>,
+    /// Also machines that are gone.
+    #[serde(default)]
+    all: bool,
+    /// With how they are now.
+    #[serde(default)]
+    live: bool,
+}
 
 /// `GET /machines`.
 pub async fn list(
@@ -19,11 +34,18 @@ pub async fn list(
 ) -> Result<Json<MachinePage>, ApiError> {
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
+    let question = if query.live { Some(api.survey(&mirror).await?) } else { None };
     let cluster = mirror.read();
-    let ids = cluster.machines.keys();
-    let page = page::page(ids, start.as_deref(), api.token_limit(), |id| id.to_string());
-    let machines =
-        page.entries.into_iter().filter_map(|id| entity::machine(&cluster, id)).collect();
+    let gone = cluster.known.keys().filter(|_| query.all);
+    let ids: BTreeSet<&MachineId> = cluster.machines.keys().chain(gone).collect();
+    let page =
+        page::page(ids.into_iter(), start.as_deref(), api.token_limit(), |id| id.to_string());
+    let described = |id| {
+        let machine = entity::machine(&cluster, id).or_else(|| entity::departed(&cluster, id))?;
+        let live = question.and_then(|question| live::live(&cluster, id, question));
+        Some(Machine { live, ..machine })
+    };
+    let machines = page.entries.into_iter().filter_map(described).collect();
     Ok(Json(MachinePage { machines, next_page_token: page.next }))
 }
 

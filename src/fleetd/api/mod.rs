@@ -9,6 +9,7 @@ mod body;
 mod discovery;
 mod entity;
 mod events;
+mod live;
 mod machines;
 mod metrics;
 mod page;
@@ -33,6 +34,7 @@ use crate::fleetd::agent::Standing;
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{Cluster, Mirror, Registry};
 use answer::ApiError;
+use live::Survey;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,6 +45,7 @@ pub struct Api {
     stop: CancellationToken,
     metrics: Metrics,
     leading: watch::Receiver<bool>,
+    survey: Survey,
 }
 
 impl Api {
@@ -55,7 +58,8 @@ impl Api {
         stop: CancellationToken,
     ) -> Api {
         let (metrics, leading) = (Metrics::default(), watch::channel(false).1);
-        Api { registry, standing, token_limit, stop, metrics, leading }
+        let survey = Survey::default();
+        Api { registry, standing, token_limit, stop, metrics, leading, survey }
     }
 
     /// Serves what was counted, and whether this machine leads, at `/metrics`.

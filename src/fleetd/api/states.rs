@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use super::answer::ApiError;
 use super::ask::{Asked, Named};
-use super::{Api, entity, page};
+use super::{Api, entity, live, page};
 use crate::api::{self, StatePage};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
 
 /// The query of a list.
 #[derive(Debug, Deserialize)]
@@ -17,6 +19,9 @@ pub struct ListQuery {
     #[serde(rename = "machineID")]
     machine_id: Option<String>,
     unit_name: Option<String>,
+    /// With how they are now.
+    #[serde(default)]
+    live: bool,
 }
 
 /// `GET /state`.
@@ -26,6 +31,7 @@ pub async fn list(
 ) -> Result<Json<StatePage>, ApiError> {
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
+    let question = if query.live { Some(api.survey(&mirror).await?) } else { None };
     let cluster = mirror.read();
     let all =
         cluster.states.iter().flat_map(|(name, on)| on.iter().map(move |(id, s)| (name, id, s)));
@@ -36,7 +42,14 @@ pub async fn list(
     // A space sorts before every character of a name, so keys sort as (name, machine) does.
     let key = |(name, machine, _): &(_, _, _)| format!("{name} {machine}");
     let page = page::page(asked_for, start.as_deref(), api.token_limit(), key);
-    let states = page.entries.into_iter().map(|(name, id, s)| entity::state(name, id, s)).collect();
+    let memory = |name: &UnitName, id: &MachineId| {
+        live::figures(&cluster, id, question?)?.units.get(name).copied()
+    };
+    let described = |(name, id, record)| {
+        let memory = memory(name, id);
+        api::State { memory, ..entity::state(name, id, record) }
+    };
+    let states = page.entries.into_iter().map(described).collect();
     Ok(Json(StatePage { states, next_page_token: page.next }))
 }
 

@@ -2,11 +2,14 @@
 //! not fail the rest, and all of them under the leader's key, so that a leader that was paused
 //! writes nothing.
 
+use std::fmt::Display;
+
+use super::departed::{Departure, Fate};
 use super::plan::{Change, Decision};
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
-    Cluster, Compare, Key, Leadership, NESTED_MAX, Op, OpResult, Registry, Revision, StoreError,
-    Txn, encode,
+    Cluster, Compare, Key, Leadership, LostRecord, NESTED_MAX, Op, OpResult, Registry, Revision,
+    StoreError, Txn, encode,
 };
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -20,11 +23,29 @@ pub enum Applied {
     NotLeading,
 }
 
+/// Something decided that `apply` can write: its text is for the log.
+pub trait Decided: Display {
+    /// Its kind, in one word.
+    fn word(&self) -> &'static str;
+}
+
+impl Decided for Decision {
+    fn word(&self) -> &'static str {
+        self.change.word()
+    }
+}
+
+impl Decided for Departure {
+    fn word(&self) -> &'static str {
+        self.change.word()
+    }
+}
+
 /// Writes the decisions in order; logs and counts those that took effect.
 pub async fn apply(
     registry: &Registry,
     leadership: &Leadership,
-    decisions: &[(Decision, Guarded)],
+    decisions: &[(impl Decided, Guarded)],
     metrics: &Metrics,
 ) -> Result<Applied, StoreError> {
     let mut reached = leadership.term;
@@ -38,7 +59,7 @@ pub async fn apply(
             match result {
                 OpResult::Nested(done) if done.succeeded => {
                     tracing::info!("{decision}");
-                    metrics.decided(decision.change.word());
+                    metrics.decided(decision.word());
                 }
                 _ => tracing::debug!("stale: {decision}"),
             }
@@ -75,6 +96,28 @@ pub fn guard(decision: &Decision, cluster: &Cluster) -> Guarded {
         }
     };
     Guarded(Txn { when, then: vec![step], otherwise: Vec::new() })
+}
+
+/// The same for what is decided about a machine that is gone.
+pub fn guard_departure(departure: &Departure, cluster: &Cluster) -> Guarded {
+    let machine = &departure.machine;
+    let lost = Key::Lost(machine.clone()).to_string();
+    let known = Key::Known(machine.clone()).to_string();
+    let gone = || {
+        let unchanged = cluster.known.get(machine);
+        let unchanged = unchanged.map(|it| Compare::Modified(known.clone(), it.modified));
+        let absent = Compare::Absent(Key::Machine(machine.clone()).to_string());
+        [Some(absent), unchanged].into_iter().flatten().collect()
+    };
+    let (when, then) = match departure.change {
+        Fate::Lost { since } => {
+            let value = encode(&LostRecord { since });
+            (gone(), vec![Op::Put { key: lost, value, lease: None }])
+        }
+        Fate::Found => (Vec::new(), vec![Op::Delete(lost)]),
+        Fate::Forgotten => (gone(), vec![Op::Delete(lost), Op::Delete(known.clone())]),
+    };
+    Guarded(Txn { when, then, otherwise: Vec::new() })
 }
 
 fn unit_unchanged(cluster: &Cluster, name: &UnitName) -> Compare {

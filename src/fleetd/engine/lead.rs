@@ -1,13 +1,14 @@
 //! The engine's life: wait until nobody leads, win, then keep the schedule right until the
 //! leadership is lost or the daemon stops.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Applied, Guarded, apply, guard};
+use super::apply::{Applied, Decided, Guarded, apply, guard, guard_departure};
+use super::departed::{Departure, Departures, departures};
 use super::plan::Decision;
 use super::schedule::schedule;
 use crate::fleetd::backoff::Backoff;
@@ -16,6 +17,13 @@ use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
     Cluster, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError,
 };
+use crate::model::Timestamp;
+
+/// How soon, at the soonest, it is looked again whether a machine has been gone for long.
+const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
+
+/// And at the latest.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(3600);
 
 /// What the engine must be told.
 #[derive(Debug, Clone)]
@@ -146,27 +154,73 @@ impl Engine {
         mirror.reach(leadership.term).await?;
         loop {
             let looked_at = *seen.borrow_and_update();
+            let (departures, due) = part(&mirror);
             let begun = Instant::now();
             let decisions = decide(&mirror);
             self.settings.metrics.pass(begun.elapsed());
-            if !decisions.is_empty() {
-                match apply(&self.registry, leadership, &decisions, &self.settings.metrics).await? {
-                    Applied::UpTo(revision) => mirror.reach(revision).await?,
-                    Applied::NotLeading => return Ok(()),
-                }
-            }
-            let since = looked_at.unwrap_or_default();
-            if seen.wait_for(|_| news(&mirror.read(), since)).await.is_err() {
+            if !self.carry_out(leadership, &mirror, &decisions).await?
+                || !self.carry_out(leadership, &mirror, &departures).await?
+            {
                 return Ok(());
             }
+            let since = looked_at.unwrap_or_default();
+            tokio::select! {
+                changed = seen.wait_for(|_| news(&mirror.read(), since)) => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                }
+                () = at(due) => {}
+            }
+        }
+    }
+
+    /// Writes decisions, and waits until the mirror shows them; `false`: no longer leading.
+    async fn carry_out(
+        &self,
+        leadership: &Leadership,
+        mirror: &Mirror<Cluster>,
+        decisions: &[(impl Decided, Guarded)],
+    ) -> Result<bool, StoreError> {
+        if decisions.is_empty() {
+            return Ok(true);
+        }
+        match apply(&self.registry, leadership, decisions, &self.settings.metrics).await? {
+            Applied::UpTo(revision) => mirror.reach(revision).await.map(|()| true),
+            Applied::NotLeading => Ok(false),
         }
     }
 }
 
-/// Whether anything changed that a schedule depends on. What systemd reports is not among that.
+/// Waits until a moment, or for an hour if that is sooner: the machine's clock may be set meanwhile.
+async fn at(moment: Option<Timestamp>) {
+    match moment {
+        Some(moment) => {
+            let left = moment.since(SystemTime::now().into());
+            tokio::time::sleep(left.clamp(LOOK_AGAIN_MIN, LOOK_AGAIN_MAX)).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether anything changed that a schedule depends on. What machines report is not among that.
 fn news(cluster: &Cluster, since: Revision) -> bool {
-    let matters = |key: &Key| !matches!(key, Key::State(..) | Key::Leader | Key::Planned(_));
+    let matters = |key: &Key| {
+        let reported = matches!(key, Key::State(..) | Key::Survey | Key::Figures(_));
+        !(reported || matches!(key, Key::Leader | Key::Planned(_)))
+    };
     cluster.changed_since(since).is_none_or(|keys| keys.iter().any(matters))
+}
+
+/// What to write of machines that are gone, and when to look again.
+fn part(mirror: &Mirror<Cluster>) -> (Vec<(Departure, Guarded)>, Option<Timestamp>) {
+    let cluster = mirror.read();
+    let Departures { all, next } = departures(&cluster, SystemTime::now().into());
+    let guarded = all.into_iter().map(|departure| {
+        let guarded = guard_departure(&departure, &cluster);
+        (departure, guarded)
+    });
+    (guarded.collect(), next)
 }
 
 /// One pass over the cluster as it stands.

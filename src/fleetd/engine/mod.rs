@@ -1,12 +1,14 @@
 //! Who runs where: one machine of the cluster leads, looks at everything that is stored, and
 //! writes each machine's schedule.
 //!
-//! `schedule` decides and is pure; `apply` writes its decisions, under the leader's key. This room
+//! `schedule` decides and is pure, as is `departed`; `apply` writes their decisions, under the
+//! leader's key. This room
 //! must not know systemd, nor how a machine carries its schedule out.
 
 mod apply;
 mod board;
 mod compare;
+mod departed;
 mod filter;
 mod history;
 mod lead;
@@ -14,6 +16,7 @@ mod order;
 mod plan;
 mod schedule;
 
+pub use departed::{Departure, Departures, Fate, departures};
 pub use filter::Refusal;
 pub use lead::{Engine, EngineSettings};
 pub use plan::{AssignReason, Change, Decision, Plan, UnassignReason, UpdateReason};

@@ -75,7 +75,7 @@ impl Default for Counted {
         let passes = counted.passes.clone();
         all.register("engine_pass_seconds", "Time of scheduling passes", passes);
         let decisions = counted.decisions.clone();
-        all.register("engine_decisions", "Changes of schedules that were written", decisions);
+        all.register("engine_decisions", "Decisions that were written", decisions);
         let tasks = counted.tasks.clone();
         all.register("agent_tasks", "Steps the agent took for units", tasks);
         let failures = counted.task_failures.clone();

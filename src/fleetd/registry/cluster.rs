@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::keys::Key;
 use super::mirror::View;
 use super::records::{
-    Assignment, HolderRecord, LeaderRecord, MachineRecord, StateRecord, UnitRecord, decode,
+    Assignment, FiguresRecord, HolderRecord, KnownRecord, LeaderRecord, LostRecord, MachineRecord,
+    StateRecord, UnitRecord, decode,
 };
 use super::schedule::Schedule;
 use super::store::{Event, KeyValue, Range, Revision};
@@ -28,6 +29,10 @@ pub struct Cluster {
     pub units: BTreeMap<UnitName, StoredUnit>,
     /// Every live machine.
     pub machines: BTreeMap<MachineId, StoredMachine>,
+    /// Every machine that is or was of the cluster.
+    pub known: BTreeMap<MachineId, StoredKnown>,
+    /// Machines that went without a word.
+    pub lost: BTreeMap<MachineId, LostRecord>,
     /// Metadata set through the API, also of machines that are away.
     pub metadata: BTreeMap<MachineId, BTreeMap<String, String>>,
     /// What each machine shall have.
@@ -36,6 +41,8 @@ pub struct Cluster {
     pub holders: BTreeMap<UnitName, MachineId>,
     /// What each machine's systemd says.
     pub states: BTreeMap<UnitName, BTreeMap<MachineId, StateRecord>>,
+    /// How each machine was when it was asked last.
+    pub figures: BTreeMap<MachineId, FiguresRecord>,
     /// Who leads.
     pub leader: Option<LeaderRecord>,
     /// The revision all this stood at.
@@ -69,14 +76,36 @@ pub struct StoredMachine {
     pub created: Revision,
 }
 
+/// A machine that is or was of the cluster, as stored.
+#[derive(Debug, Clone)]
+pub struct StoredKnown {
+    /// What it said last, and whether it left.
+    pub record: KnownRecord,
+    /// When any of this last changed.
+    pub modified: Revision,
+}
+
 impl Cluster {
     /// A machine's own metadata, overridden by what was set through the API.
     pub fn metadata_of(&self, machine: &MachineId) -> BTreeMap<String, String> {
-        let own = self.machines.get(machine).map(|m| m.record.metadata.clone());
-        let mut metadata = own.unwrap_or_default();
-        if let Some(set) = self.metadata.get(machine) {
-            metadata.extend(set.clone());
-        }
+        let own = self.machines.get(machine).map(|machine| &machine.record.metadata);
+        self.overridden(machine, own.unwrap_or(&BTreeMap::new()))
+    }
+
+    /// Metadata that a machine, there or gone, has of its own, overridden likewise.
+    pub fn overridden(
+        &self,
+        machine: &MachineId,
+        own: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut metadata = own.clone();
+        metadata.extend(
+            self.metadata
+                .get(machine)
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         metadata
     }
 
@@ -122,12 +151,23 @@ impl Cluster {
                 let planned = decode(&entry.key, value)?;
                 self.schedule.entry(machine.clone()).or_default().planned = Some(Revision(planned));
             }
-            Key::Cluster => {}
+            Key::Cluster | Key::Survey => {}
+            Key::Figures(machine) => {
+                self.figures.insert(machine.clone(), decode(&entry.key, value)?);
+            }
             Key::Leader => self.leader = Some(decode(&entry.key, value)?),
             Key::Machine(machine) => {
                 let record: MachineRecord = decode(&entry.key, value)?;
                 let stored = StoredMachine { record, created: entry.created };
                 self.machines.insert(machine.clone(), stored);
+            }
+            Key::Known(machine) => {
+                let record: KnownRecord = decode(&entry.key, value)?;
+                let stored = StoredKnown { record, modified: entry.modified };
+                self.known.insert(machine.clone(), stored);
+            }
+            Key::Lost(machine) => {
+                self.lost.insert(machine.clone(), decode(&entry.key, value)?);
             }
             Key::Holder(name) => {
                 let holder: HolderRecord = decode(&entry.key, value)?;
@@ -145,6 +185,8 @@ impl Cluster {
     fn keys(&self) -> BTreeSet<Key> {
         let units = self.units.keys().cloned().map(Key::Unit);
         let machines = self.machines.keys().cloned().map(Key::Machine);
+        let known = self.known.keys().cloned().map(Key::Known);
+        let lost = self.lost.keys().cloned().map(Key::Lost);
         let holders = self.holders.keys().cloned().map(Key::Holder);
         let leader = self.leader.iter().map(|_| Key::Leader);
         let metadata = self.metadata.iter().flat_map(|(machine, set)| {
@@ -158,6 +200,8 @@ impl Cluster {
         let states = self.states.iter().flat_map(|(name, on)| {
             on.keys().map(|machine| Key::State(name.clone(), machine.clone()))
         });
+        let figures = self.figures.keys().cloned().map(Key::Figures);
+        let machines = machines.chain(known).chain(lost).chain(figures);
         let all = units.chain(machines).chain(holders).chain(leader).chain(metadata);
         all.chain(planned).chain(schedule).chain(states).collect()
     }
@@ -176,9 +220,12 @@ impl Cluster {
             Key::Planned(machine) => {
                 remove_within(&mut self.schedule, &machine, |schedule| schedule.planned = None);
             }
-            Key::Cluster => {}
+            Key::Cluster | Key::Survey => {}
+            Key::Figures(machine) => drop(self.figures.remove(&machine)),
             Key::Leader => self.leader = None,
             Key::Machine(machine) => drop(self.machines.remove(&machine)),
+            Key::Known(machine) => drop(self.known.remove(&machine)),
+            Key::Lost(machine) => drop(self.lost.remove(&machine)),
             Key::Holder(name) => drop(self.holders.remove(&name)),
             Key::State(name, machine) => {
                 remove_within(&mut self.states, &name, |states| drop(states.remove(&machine)));

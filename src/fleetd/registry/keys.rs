@@ -9,7 +9,11 @@
 //! | `schedule/<machine>/@planned` | engine, under its leader key | with the schedule |
 //! | `engine/leader` | engine | its own lease |
 //! | `machine/<machine>` | agent | session lease |
+//! | `known/<machine>` | agent; removed by the engine | until gone for seven days |
+//! | `lost/<machine>` | engine, under its leader key | until back, or gone for seven days |
 //! | `holder/<name>` | agent, create-only | session lease |
+//! | `survey` | API | for ever |
+//! | `figures/<machine>` | agent, when `survey` changes | session lease |
 //! | `state/<name>/<machine>` | agent | session lease |
 
 use std::fmt;
@@ -34,13 +38,23 @@ pub enum Key {
     Leader,
     /// A live machine.
     Machine(MachineId),
+    /// A machine that is or was of the cluster.
+    Known(MachineId),
+    /// That a machine went without a word.
+    Lost(MachineId),
     /// Which machine may run a unit.
     Holder(UnitName),
     /// What a machine's systemd says of a unit.
     State(UnitName, MachineId),
+    /// The question how the machines are.
+    Survey,
+    /// A machine's answer to it.
+    Figures(MachineId),
 }
 
 const CLUSTER: &str = "cluster";
+
+const SURVEY: &str = "survey";
 
 /// The name of [`Key::Planned`] beside unit names. No unit name starts with `@`.
 const PLANNED: &str = "@planned";
@@ -48,8 +62,10 @@ const PLANNED: &str = "@planned";
 impl Key {
     /// Reads a key. `None`: not one of fleet's.
     pub fn parse(key: &str) -> Option<Key> {
-        if key == CLUSTER {
-            return Some(Key::Cluster);
+        match key {
+            CLUSTER => return Some(Key::Cluster),
+            SURVEY => return Some(Key::Survey),
+            _ => {}
         }
         let (kind, rest) = key.split_once('/')?;
         let two = || rest.split_once('/');
@@ -69,11 +85,14 @@ impl Key {
             }
             "engine" if rest == "leader" => Key::Leader,
             "machine" => Key::Machine(MachineId::parse(rest).ok()?),
+            "known" => Key::Known(MachineId::parse(rest).ok()?),
+            "lost" => Key::Lost(MachineId::parse(rest).ok()?),
             "holder" => Key::Holder(UnitName::parse(rest).ok()?),
             "state" => {
                 let (name, machine) = two()?;
                 Key::State(UnitName::parse(name).ok()?, MachineId::parse(machine).ok()?)
             }
+            "figures" => Key::Figures(MachineId::parse(rest).ok()?),
             _ => return None,
         })
     }
@@ -89,8 +108,12 @@ impl fmt::Display for Key {
             Key::Planned(machine) => write!(f, "schedule/{machine}/{PLANNED}"),
             Key::Leader => f.write_str("engine/leader"),
             Key::Machine(machine) => write!(f, "machine/{machine}"),
+            Key::Known(machine) => write!(f, "known/{machine}"),
+            Key::Lost(machine) => write!(f, "lost/{machine}"),
             Key::Holder(name) => write!(f, "holder/{name}"),
             Key::State(name, machine) => write!(f, "state/{name}/{machine}"),
+            Key::Survey => f.write_str(SURVEY),
+            Key::Figures(machine) => write!(f, "figures/{machine}"),
         }
     }
 }
@@ -122,8 +145,12 @@ mod tests {
             Key::Planned(machine.clone()),
             Key::Leader,
             Key::Machine(machine.clone()),
+            Key::Known(machine.clone()),
+            Key::Lost(machine.clone()),
             Key::Holder(unit.clone()),
-            Key::State(unit, machine),
+            Key::State(unit, machine.clone()),
+            Key::Survey,
+            Key::Figures(machine),
         ];
         for key in keys {
             assert_eq!(Key::parse(&key.to_string()), Some(key));

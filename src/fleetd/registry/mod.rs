@@ -16,12 +16,13 @@ mod records;
 mod schedule;
 mod session;
 mod store;
+mod survey;
 mod units;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cluster::{Cluster, StoredMachine, StoredUnit};
+pub use cluster::{Cluster, StoredKnown, StoredMachine, StoredUnit};
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use keys::{Key, schedule_of};
@@ -29,8 +30,8 @@ pub use leader::Leadership;
 pub use machines::MetadataChange;
 pub use mirror::{Mirror, View};
 pub use records::{
-    Assignment, Garbage, HolderRecord, LeaderRecord, MachineRecord, StateRecord, UnitRecord,
-    decode, encode,
+    Assignment, Facts, FiguresRecord, Garbage, HolderRecord, KnownRecord, LeaderRecord, LostRecord,
+    MachineRecord, StateRecord, UnitRecord, decode, encode,
 };
 pub use schedule::Schedule;
 pub use session::{Present, Won};
@@ -38,6 +39,7 @@ pub use store::{
     Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
     Revision, Store, StoreError, Txn, Watch,
 };
+pub use survey::Question;
 pub use units::{Put, PutError, PutOutcome, after_put};
 
 use on_demand::OnDemand;

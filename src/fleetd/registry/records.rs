@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::store::KeyValue;
 use crate::fleetd::chain::chain;
 use crate::model::{MachineId, TargetState, Timestamp};
-use crate::unitfile::UnitHash;
+use crate::unitfile::{UnitHash, UnitName};
 
 /// `unit/<name>`: a unit's file and what is wanted of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct Assignment {
 }
 
 /// `machine/<machine>`: a live machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineRecord {
     /// The address others reach it by.
     pub ip: String,
@@ -52,6 +52,56 @@ pub struct MachineRecord {
     pub version: String,
     /// Tells this machine's life from another one that claims the same id.
     pub session: Uuid,
+    /// When it became a machine of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Timestamp>,
+    /// What it is, as far as it found out; absent until it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+}
+
+/// What a machine is, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Its operating system, as that calls itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    /// How many processors it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// How much memory it has, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// The version of its systemd.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub systemd_version: Option<String>,
+    /// The version of its Docker engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker_version: Option<String>,
+    /// When it booted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booted: Option<Timestamp>,
+}
+
+/// `known/<machine>`: a machine that is or was of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRecord {
+    /// What it said of itself last.
+    pub machine: MachineRecord,
+    /// When it left, if it did so in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Timestamp>,
+}
+
+/// `lost/<machine>`: that a machine went without a word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostRecord {
+    /// When that was noticed.
+    pub since: Timestamp,
 }
 
 /// `engine/leader`: who leads.
@@ -108,6 +158,26 @@ pub struct StateRecord {
     /// Its last lines in the journal, of a run that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Vec<String>>,
+}
+
+/// `survey`: that somebody asks how the machines are. The question is the revision of this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyRecord {
+    /// When.
+    pub asked: Timestamp,
+}
+
+/// `figures/<machine>`: how a machine is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FiguresRecord {
+    /// The revision of the question.
+    pub answers: i64,
+    /// The load averages of the last 1, 5 and 15 minutes.
+    pub load: [f64; 3],
+    /// How much memory is in use, in bytes.
+    pub memory_used: u64,
+    /// What each unit uses of it, as far as systemd counts it.
+    pub units: BTreeMap<UnitName, u64>,
 }
 
 /// A stored value that does not read.

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::keys::{HOLDERS, Key, STATES};
-use super::records::{HolderRecord, MachineRecord, StateRecord, UnitRecord, encode, readable};
+use super::records::{
+    HolderRecord, KnownRecord, MachineRecord, StateRecord, UnitRecord, encode, readable,
+};
 use super::store::{
     Committed, Compare, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
 };
 use super::{NESTED_MAX, Registry};
-use crate::model::MachineId;
+use crate::model::{MachineId, Timestamp};
 use crate::unitfile::UnitName;
 
 /// The `machine/` key as it stands.
@@ -83,8 +85,8 @@ impl Registry {
         lease: LeaseId,
     ) -> Result<Option<Revision>, StoreError> {
         let key = Key::Machine(machine.clone()).to_string();
-        let put = Op::Put { key: key.clone(), value: encode(record), lease: Some(lease) };
-        let joined = self.commit_if(vec![Compare::Absent(key)], vec![put]).await?;
+        let puts = said(machine, record, lease);
+        let joined = self.commit_if(vec![Compare::Absent(key)], puts).await?;
         Ok(joined.map(|committed| committed.revision))
     }
 
@@ -97,14 +99,21 @@ impl Registry {
         lease: LeaseId,
     ) -> Result<bool, StoreError> {
         let key = Key::Machine(machine.clone()).to_string();
-        let put = Op::Put { key: key.clone(), value: encode(record), lease: Some(lease) };
-        Ok(self.commit_if(vec![Compare::Created(key, life)], vec![put]).await?.is_some())
+        let puts = said(machine, record, lease);
+        Ok(self.commit_if(vec![Compare::Created(key, life)], puts).await?.is_some())
     }
 
-    /// Is a machine of the cluster no longer.
-    pub async fn leave(&self, machine: &MachineId, life: Revision) -> Result<(), StoreError> {
+    /// Is a machine of the cluster no longer, from `left` on; `record` is what it said of itself.
+    pub async fn leave(
+        &self,
+        machine: &MachineId,
+        life: Revision,
+        record: &MachineRecord,
+        left: Timestamp,
+    ) -> Result<(), StoreError> {
         let key = Key::Machine(machine.clone()).to_string();
-        self.commit_if(vec![Compare::Created(key.clone(), life)], vec![Op::Delete(key)]).await?;
+        let steps = vec![Op::Delete(key.clone()), known(machine, record, Some(left))];
+        self.commit_if(vec![Compare::Created(key, life)], steps).await?;
         Ok(())
     }
 
@@ -215,6 +224,18 @@ impl Registry {
         }
         Ok(())
     }
+}
+
+/// What a machine says of itself, while it lives and for when it is gone.
+fn said(machine: &MachineId, record: &MachineRecord, lease: LeaseId) -> Vec<Op> {
+    let key = Key::Machine(machine.clone()).to_string();
+    let live = Op::Put { key, value: encode(record), lease: Some(lease) };
+    vec![live, known(machine, record, None)]
+}
+
+fn known(machine: &MachineId, record: &MachineRecord, left: Option<Timestamp>) -> Op {
+    let known = KnownRecord { machine: record.clone(), left };
+    Op::Put { key: Key::Known(machine.clone()).to_string(), value: encode(&known), lease: None }
 }
 
 /// Reads the two answers of an attempt: the put or the holder that is there, then the unit.

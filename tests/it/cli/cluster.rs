@@ -163,7 +163,12 @@ impl Cluster {
         let id = machine(id);
         let machine = Machine::new(id.clone(), ip.to_owned());
         let revision = self.revision;
-        self.tell(Event::Machine(MachineEvent { revision, id, machine: Some(machine) }));
+        self.tell(Event::Machine(MachineEvent {
+            revision,
+            id,
+            machine: Some(machine),
+            status: None,
+        }));
     }
 
     /// The stream was interrupted as far as its readers can tell.

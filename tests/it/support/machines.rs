@@ -83,7 +83,7 @@ impl Machines {
             ip: "10.0.0.1".into(),
             metadata: BTreeMap::from([("machine".into(), machine.id.to_string())]),
             version: "test".into(),
-            session: uuid::Uuid::nil(),
+            ..MachineRecord::default()
         };
         let record_of = watch::Sender::new(record);
         let settings = AgentSettings {
@@ -153,6 +153,14 @@ impl Machines {
             })
         };
         self.until(&what, reported).await;
+    }
+
+    /// Removes a machine's key, as a person might; returns the life that ends with it.
+    pub async fn expel(&self, machine: &Machine) -> Revision {
+        let present = self.registry.present(&machine.id).await.unwrap().unwrap();
+        let (record, now) = (&present.record, std::time::SystemTime::now().into());
+        self.registry.leave(&machine.id, present.created, record, now).await.unwrap();
+        present.created
     }
 
     /// The keys that changed since the store was at a revision.

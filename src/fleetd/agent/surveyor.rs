@@ -1,0 +1,83 @@
+//! Tells how this machine is when somebody asks, in a task of its own: it looks at nothing and
+//! writes nothing until then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::fleetd::chain::chain;
+use crate::fleetd::facts;
+use crate::fleetd::registry::{FiguresRecord, LeaseId, Registry, Revision};
+use crate::fleetd::systemd::UnitManager;
+use crate::model::MachineId;
+
+/// How long systemd may take to say what units use. Who asks waits for a second: the answer shall
+/// be in the store by then, if need be without that.
+const MEMORY_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// Answers for one machine. Dropping it ends that.
+#[derive(Debug)]
+pub struct Surveyor {
+    session: watch::Sender<Option<LeaseId>>,
+    task: JoinHandle<()>,
+}
+
+impl Surveyor {
+    /// Answers as `machine`, whenever it is of the cluster.
+    pub fn start(registry: Registry, machine: MachineId, units: Arc<dyn UnitManager>) -> Surveyor {
+        let (session, lease) = watch::channel(None);
+        let task = tokio::spawn(answer(registry, machine, units, lease));
+        Surveyor { session, task }
+    }
+
+    /// The session that answers hang on; none while the machine is not of the cluster.
+    pub fn under(&self, lease: Option<LeaseId>) {
+        self.session.send_if_modified(|session| std::mem::replace(session, lease) != lease);
+    }
+}
+
+impl Drop for Surveyor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(
+    registry: Registry,
+    machine: MachineId,
+    units: Arc<dyn UnitManager>,
+    session: watch::Receiver<Option<LeaseId>>,
+) {
+    let question = registry.question();
+    let mut news = question.reached();
+    // Who asked before this fleetd began does not wait any more.
+    let mut seen = match news.wait_for(Option::is_some).await {
+        Ok(_) => question.read().asked,
+        Err(_) => return,
+    };
+    while news.changed().await.is_ok() {
+        let asked = question.read().asked;
+        let lease = *session.borrow();
+        let (Some(revision), Some(lease)) = (asked.filter(|_| asked != seen), lease) else {
+            continue;
+        };
+        seen = asked;
+        let Some(figures) = figures(revision, &*units).await else { continue };
+        if let Err(error) = registry.answer(&machine, lease, &figures).await {
+            tracing::debug!(error = %chain(&error), "saying how this machine is");
+        }
+    }
+}
+
+/// How this machine is, as the answer to a question.
+async fn figures(question: Revision, units: &dyn UnitManager) -> Option<FiguresRecord> {
+    let facts::Load { averages, memory_used } = facts::load()?;
+    let units = tokio::time::timeout(MEMORY_TIMEOUT, units.memory()).await;
+    let units = units.ok().and_then(|units| {
+        units.inspect_err(|error| tracing::debug!(error = %chain(error), "units' memory")).ok()
+    });
+    let units = units.unwrap_or_default();
+    Some(FiguresRecord { answers: question.0, load: averages, memory_used, units })
+}

@@ -1,0 +1,93 @@
+//! Machines that are gone: which of them are lost, which are back, and which have been gone for so
+//! long that nobody asks for them any more. Pure; what time it is comes in as a value.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::fleetd::registry::Cluster;
+use crate::model::{MachineId, Timestamp};
+
+/// How long a machine that is gone is remembered: who looks for it on Monday finds what happened on
+/// the Monday before.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What to write of machines that are gone, and when to look again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Departures {
+    /// In order of machine.
+    pub all: Vec<Departure>,
+    /// When the next one will have been gone for long enough.
+    pub next: Option<Timestamp>,
+}
+
+/// What to write of one machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// The machine.
+    pub machine: MachineId,
+    /// What became of it.
+    pub change: Fate,
+}
+
+/// What became of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It went without a word.
+    Lost {
+        /// When that was noticed.
+        since: Timestamp,
+    },
+    /// It is not lost: it is back, or it left in order after all.
+    Found,
+    /// It has been gone for long.
+    Forgotten,
+}
+
+/// Compares who was known with who is there.
+pub fn departures(cluster: &Cluster, now: Timestamp) -> Departures {
+    let mut departures = Departures::default();
+    let mut decide = |machine: &MachineId, change| {
+        departures.all.push(Departure { machine: machine.clone(), change });
+    };
+    for machine in cluster.lost.keys() {
+        let known = cluster.known.get(machine).filter(|known| known.record.left.is_none());
+        if cluster.machines.contains_key(machine) || known.is_none() {
+            decide(machine, Fate::Found);
+        }
+    }
+    let gone = cluster.known.iter().filter(|(machine, _)| !cluster.machines.contains_key(*machine));
+    for (machine, known) in gone {
+        let lost = cluster.lost.get(machine).map(|lost| lost.since);
+        match known.record.left.or(lost) {
+            None => decide(machine, Fate::Lost { since: now }),
+            Some(since) if now.since(since) >= REMEMBERED => decide(machine, Fate::Forgotten),
+            Some(since) => {
+                let due = since.after(REMEMBERED);
+                departures.next = Some(departures.next.map_or(due, |next| next.min(due)));
+            }
+        }
+    }
+    departures
+}
+
+impl Fate {
+    /// Its kind, in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fate::Lost { .. } => "lost",
+            Fate::Found => "found",
+            Fate::Forgotten => "forgotten",
+        }
+    }
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let machine = self.machine.short();
+        match self.change {
+            Fate::Lost { .. } => write!(f, "! {machine}: its heartbeat ended, it is lost"),
+            Fate::Found => write!(f, "! {machine}: no longer lost"),
+            Fate::Forgotten => write!(f, "! {machine}: gone for so long that it is forgotten"),
+        }
+    }
+}

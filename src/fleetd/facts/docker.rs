@@ -1,0 +1,97 @@
+//! The version of Docker's engine, asked over its socket, if it runs. Knows the one request that
+//! this takes.
+
+use std::path::Path;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::UnixStream;
+
+/// There while the engine runs. Where only its socket is there, systemd would start the engine for
+/// who asks, and nobody wants that for a table's sake.
+const PID_FILE: &str = "/run/docker.pid";
+
+/// Where it answers.
+const SOCKET: &str = "/run/docker.sock";
+
+/// It says much more than its version, but not as much as this.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "Version")]
+    version: String,
+}
+
+/// Its version; `None` when it does not run, or does not say.
+pub async fn version() -> Option<String> {
+    if !Path::new(PID_FILE).exists() {
+        return None;
+    }
+    ask(SOCKET)
+        .await
+        .inspect_err(|error| tracing::debug!(%error, "asking for Docker's version"))
+        .ok()
+}
+
+async fn ask(socket: &str) -> Result<String, BoxedError> {
+    let stream = UnixStream::connect(socket).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get("/version").header("host", "docker").body(Empty::<Bytes>::new())?;
+    let exchange = async {
+        let answer = sender.send_request(request).await?;
+        Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await
+    };
+    // The connection ends when it is dropped, also where the engine would keep it.
+    let body = tokio::select! {
+        body = exchange => body?.to_bytes(),
+        broken = connection => {
+            broken?;
+            return Err("the engine hung up".into());
+        }
+    };
+    Ok(serde_json::from_slice::<Answer>(&body)?.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    /// An engine that answers one request with this.
+    async fn asked_of(answer: &str) -> Result<String, BoxedError> {
+        let folder = tempfile::tempdir()?;
+        let socket = folder.path().join("docker.sock");
+        let listener = UnixListener::bind(&socket)?;
+        let engine = async {
+            let (mut stream, _) = listener.accept().await?;
+            let mut request = [0; 1024];
+            let read = stream.read(&mut request).await?;
+            assert!(request[..read].starts_with(b"GET /version HTTP/1.1\r\n"));
+            stream.write_all(answer.as_bytes()).await
+        };
+        let socket = socket.display().to_string();
+        let (version, engine) = tokio::join!(ask(&socket), engine);
+        engine?;
+        version
+    }
+
+    #[tokio::test]
+    async fn an_engine_says_its_version() {
+        let body = r#"{"Platform":{"Name":""},"Version":"20.10.24+dfsg1","ApiVersion":"1.41"}"#;
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+        assert_eq!(asked_of(&answer).await.unwrap(), "20.10.24+dfsg1");
+        assert!(asked_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.is_err());
+        assert!(asked_of("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}").await.is_err());
+        assert!(asked_of("").await.is_err());
+    }
+}

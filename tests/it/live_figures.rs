@@ -1,0 +1,134 @@
+//! How machines are now: asked over the API, answered by real agents, and silent while nobody asks.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use fleet::fleetd::agent::{Farewell, Standing};
+use fleet::fleetd::api::Api;
+use fleet::model::TargetState::Launched;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::support::machines::{Machine, Machines, TTL};
+
+const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
+
+/// The API of a machine of the cluster.
+fn api(cluster: &Machines) -> Router {
+    let (_, standing) = watch::channel(Standing::Member);
+    let (_, limit) = watch::channel(100);
+    Api::new(cluster.registry.clone(), standing, limit, CancellationToken::new()).router()
+}
+
+async fn get(api: &Router, path: &str) -> Value {
+    let request = Request::get(format!("/fleet/v1/{path}")).body(Body::empty()).unwrap();
+    let response = api.clone().oneshot(request).await.unwrap();
+    assert!(response.status().is_success(), "{path}: {}", response.status());
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+async fn two_machines() -> (Machines, Machine, Machine) {
+    let cluster = Machines::new();
+    let (mut m1, mut m2) = (cluster.boot("m1").await, cluster.boot("m2").await);
+    m1.until_standing(Standing::Member).await;
+    m2.until_standing(Standing::Member).await;
+    (cluster, m1, m2)
+}
+
+/// Which machines of a list answered.
+fn answered(list: &Value) -> Vec<bool> {
+    let machines = list["machines"].as_array().unwrap();
+    machines.iter().map(|machine| machine["live"]["memoryUsed"].is_u64()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn machines_and_units_tell_how_they_are_when_asked() {
+    let (cluster, m1, _m2) = two_machines().await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    let api = api(&cluster);
+    assert_eq!(answered(&get(&api, "machines").await), [false, false], "nobody asked");
+    let list = get(&api, "machines?live=true").await;
+    assert_eq!(answered(&list), [true, true], "{list}");
+    assert_eq!(list["machines"][0]["live"]["load"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        (&list["machines"][0]["units"], &list["machines"][1]["units"]),
+        (&1.into(), &0.into())
+    );
+    let state = |list: &Value| list["states"][0]["memory"].as_u64();
+    assert_eq!(state(&get(&api, "state").await), None);
+    assert_eq!(state(&get(&api, "state?live=true").await), Some(1 << 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_cut_off_costs_a_second_and_is_shown_without() {
+    let (cluster, _m1, mut m2) = two_machines().await;
+    let api = api(&cluster);
+    m2.kill_fleetd().await;
+    let begun = Instant::now();
+    let list = get(&api, "machines?live=true").await;
+    assert_eq!(answered(&list), [true, false], "{list}");
+    let waited = begun.elapsed();
+    assert!(waited <= Duration::from_millis(1100), "{waited:?} on the paused clock");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_serves_everyone_for_a_second_and_nobody_asks_by_himself() {
+    let (cluster, _m1, _m2) = two_machines().await;
+    let api = api(&cluster);
+    let revision = async || cluster.registry.revision().await.unwrap().0;
+    get(&api, "machines?live=true").await;
+    let once = revision().await;
+    get(&api, "machines?live=true").await;
+    get(&api, "state?live=true").await;
+    assert_eq!(revision().await, once, "shared");
+    tokio::time::sleep(TTL * 10).await;
+    assert_eq!(revision().await, once, "at rest");
+    get(&api, "machines?live=true").await;
+    assert_eq!(revision().await, once + 3, "a question and two answers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleetd_that_begins_answers_no_question_of_before() {
+    let (cluster, _m1, mut m2) = two_machines().await;
+    get(&api(&cluster), "machines?live=true").await;
+    m2.end_fleetd(Farewell::Keep).await;
+    let before = cluster.registry.revision().await.unwrap();
+    cluster.start_fleetd(&mut m2).await;
+    m2.until_standing(Standing::Member).await;
+    tokio::time::sleep(TTL).await;
+    assert_eq!(cluster.changed_since(before), [""; 0]);
+    let list = get(&api(&cluster), "machines?live=true").await;
+    assert_eq!(answered(&list), [true, true], "{list}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_all_has_those_that_left_and_were_lost() {
+    let (cluster, _m1, mut m2) = two_machines().await;
+    let mut m3 = cluster.boot("m3").await;
+    m3.until_standing(Standing::Member).await;
+    m2.end_fleetd(Farewell::Leave).await;
+    m3.kill_fleetd().await;
+    cluster.until("lost", |c| c.lost.contains_key(&m3.id)).await;
+    let api = api(&cluster);
+    let ids = |list: &Value| {
+        let machines = list["machines"].as_array().unwrap().iter();
+        machines.map(|m| (m["id"].clone(), m["status"].clone())).collect::<Vec<_>>()
+    };
+    let entry = |id: &str, status: Value| (Value::from(id), status);
+    assert_eq!(ids(&get(&api, "machines").await), [entry("m1", Value::Null)]);
+    let all = get(&api, "machines?all=true&live=true").await;
+    let expected =
+        [entry("m1", Value::Null), entry("m2", "left".into()), entry("m3", "lost".into())];
+    assert_eq!(ids(&all), expected);
+    for machine in all["machines"].as_array().unwrap() {
+        assert!(machine["since"].is_string() && machine["primaryIP"] == "10.0.0.1", "{machine}");
+        assert_eq!(machine["units"].is_u64(), machine["status"].is_null(), "{machine}");
+    }
+}
