@@ -8,10 +8,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::arguments::{self, Ready};
 use super::commands::{
-    cat, destroy, journal, list_machines, list_unit_files, list_units, load, restart, start,
-    status, stop, submit, unload, version, why,
+    cat, destroy, fd_forward, journal, list_machines, list_unit_files, list_units, load, restart,
+    ssh, start, status, stop, submit, unload, version, why,
 };
 use super::globals::{Globals, without_idle_variables};
+use super::ssh::SshArgs;
 
 /// Tell a cluster of machines which systemd units to run
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ use super::globals::{Globals, without_idle_variables};
 pub struct Cli {
     #[command(flatten)]
     pub(super) globals: Globals,
+    #[command(flatten)]
+    pub(super) ssh: SshArgs,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }
@@ -45,12 +48,14 @@ impl Cli {
 pub(super) enum Command {
     Cat(cat::CatArgs),
     Destroy(destroy::DestroyArgs),
+    FdForward(fd_forward::FdForwardArgs),
     Journal(journal::JournalArgs),
     ListMachines(list_machines::ListMachinesArgs),
     ListUnitFiles(list_unit_files::ListUnitFilesArgs),
     ListUnits(list_units::ListUnitsArgs),
     Load(load::LoadArgs),
     Restart(restart::RestartArgs),
+    Ssh(ssh::SshCommandArgs),
     Start(start::StartArgs),
     Status(status::StatusArgs),
     Stop(stop::StopArgs),
@@ -58,6 +63,13 @@ pub(super) enum Command {
     Unload(unload::UnloadArgs),
     Version(version::VersionArgs),
     Why(why::WhyArgs),
+}
+
+impl Command {
+    /// Whether it needs nobody but this machine, and so no tunnel.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Self::FdForward(_) | Self::Version(_))
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::ssh::SshError;
 use crate::api::client::ClientError;
-use crate::model::GlobError;
+use crate::model::{GlobError, MachineId};
 use crate::unitfile::{NameError, OptionError, ParseError, UnitName};
 
 /// How a command ended that did what it could.
@@ -131,17 +132,54 @@ pub enum Error {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The unit is on a machine that is not this one.
-    #[error(
-        "{name} is on {machine}, not on this machine, and fleetctl cannot go there over SSH yet"
-    )]
-    Elsewhere {
-        /// The unit.
-        name: UnitName,
-        /// Its machine.
+    /// A machine cannot be reached over SSH, or the API through it.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
+    /// No machine has such an id.
+    #[error("there is no machine {given}; there are: {known}")]
+    NoMachine {
+        /// As written.
+        given: String,
+        /// Those there are.
+        known: String,
+    },
+    /// Several have.
+    #[error("{given} is not one machine, but {matching}")]
+    ManyMachines {
+        /// As written.
+        given: String,
+        /// Which.
+        matching: String,
+    },
+    /// A machine that does not say where it is.
+    #[error("machine {id} told the cluster no address")]
+    NoAddress {
+        /// The machine.
+        id: MachineId,
+    },
+    /// An argument names a machine and a unit.
+    #[error("{given} is the machine {machine}, and a unit, too")]
+    MachineAndUnit {
+        /// As written.
+        given: String,
+        /// The machine.
         machine: String,
-        /// What to run there.
-        command: String,
+    },
+    /// An argument names neither.
+    #[error("{given} is neither a unit nor a machine; the machines are: {known}")]
+    NoMachineNorUnit {
+        /// As written.
+        given: String,
+        /// The machines.
+        known: String,
+    },
+    /// A connection between standard input and output and a socket.
+    #[error("cannot connect to {}", .path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The unit is on no machine.
     #[error("{name} is on no machine")]
@@ -218,7 +256,11 @@ impl Error {
                 Some("`fleetctl list-unit-files` shows what there is".into())
             }
             Self::UnknownField { meant, .. } => Some(format!("did you mean {}?", (*meant)?)),
-            Self::Elsewhere { command, .. } => Some(format!("run there: {command}")),
+            Self::Ssh(error) => error.hint(),
+            Self::ManyMachines { .. } => Some("write more of the id".into()),
+            Self::MachineAndUnit { given, .. } => {
+                Some(format!("say which: --machine {given} or --unit {given}"))
+            }
             Self::Unplaced { name } => Some(format!("`fleetctl why {name}` tells the reason")),
             Self::GaveUp { .. } => Some(
                 "they are still wanted: `fleetctl why UNIT` tells what a unit waits for".into(),

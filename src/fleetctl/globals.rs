@@ -137,7 +137,7 @@ fn parse_driver(text: &str) -> Result<Driver, &'static str> {
 }
 
 /// A positive number of seconds, such as `3` or `0.5`.
-fn parse_seconds(text: &str) -> Result<Duration, String> {
+pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),

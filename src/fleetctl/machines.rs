@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use super::error::Error;
 use crate::api::client::{Client, ClientError};
 use crate::api::{Machine, MachineEvent};
 use crate::model::MachineId;
 
 /// Where systemd keeps the id of the machine it runs on (machine-id(5)).
 const MACHINE_ID_FILE: &str = "/etc/machine-id";
+
+/// So many machines at most are named in a message.
+const NAMED_MAX: usize = 8;
 
 /// The machines that are known.
 #[derive(Debug, Default)]
@@ -26,6 +30,48 @@ impl Machines {
         if let Some(machine) = &event.machine {
             self.0.insert(event.id.clone(), machine.clone());
         }
+    }
+
+    /// The one machine whose id begins like this.
+    pub fn find(&self, given: &str) -> Result<&Machine, Error> {
+        let matching = self.matching(given);
+        match matching[..] {
+            [machine] => Ok(machine),
+            [] => Err(Error::NoMachine { given: given.to_owned(), known: self.all() }),
+            _ => {
+                let matching = self.named(matching.iter().map(|machine| &machine.id));
+                Err(Error::ManyMachines { given: given.to_owned(), matching })
+            }
+        }
+    }
+
+    /// Those whose ids begin like this; a whole id is one machine's, whatever others begin with.
+    pub fn matching(&self, given: &str) -> Vec<&Machine> {
+        let whole = self.0.values().find(|machine| machine.id.as_str() == given);
+        let begins =
+            |machine: &&Machine| !given.is_empty() && machine.id.as_str().starts_with(given);
+        whole.map_or_else(|| self.0.values().filter(begins).collect(), |machine| vec![machine])
+    }
+
+    /// One machine by its whole id.
+    pub fn get(&self, id: &MachineId) -> Option<&Machine> {
+        self.0.get(id)
+    }
+
+    /// All of them in a message, or as many as can be read at a glance.
+    pub fn all(&self) -> String {
+        self.named(self.0.keys())
+    }
+
+    fn named<'i>(&self, ids: impl ExactSizeIterator<Item = &'i MachineId>) -> String {
+        let more = ids.len().saturating_sub(NAMED_MAX);
+        let mut names: Vec<String> = ids.take(NAMED_MAX).map(|id| self.legend(id, false)).collect();
+        match (names.len(), more) {
+            (0, _) => names.push("none".to_owned()),
+            (_, 0) => {}
+            (_, more) => names.push(format!("{more} more")),
+        }
+        names.join(", ")
     }
 
     /// `113f16a7.../172.17.8.103`, or with the whole id; without the address if it is not known.

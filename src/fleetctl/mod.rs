@@ -19,9 +19,11 @@ mod lower;
 mod machines;
 mod names;
 mod output;
+mod process;
 mod raise;
 mod remind;
 mod source;
+mod ssh;
 mod table;
 mod task;
 mod tell;
@@ -37,17 +39,19 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ErrorKind};
 
-use self::cli::Cli;
+use self::cli::{Cli, Command};
 use self::error::{Error, ExitStatus};
 use self::globals::Globals;
+use self::ssh::{Ssh, SshArgs};
 use self::ui::Ui;
-use crate::api::client::Client;
+use crate::api::client::{Client, Endpoint};
 use crate::model::similar;
 
 /// What every command has at hand.
 #[derive(Debug)]
 struct Context {
     client: Client,
+    ssh: Ssh,
     ui: Ui,
 }
 
@@ -63,10 +67,10 @@ pub fn main() -> ExitCode {
             Err(error) => Error::Output(error).exit_code(),
         };
     };
-    let context = Context::new(cli.globals);
+    let mut context = Context::new(&cli.globals, &cli.ssh);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(&context, &command)),
+        Ok(runtime) => runtime.block_on(context.run(&cli.globals, &cli.ssh, &command)),
         Err(error) => Err(Error::Runtime(error)),
     };
     outcome.map_or_else(
@@ -79,7 +83,7 @@ pub fn main() -> ExitCode {
 }
 
 impl Context {
-    fn new(globals: Globals) -> Self {
+    fn new(globals: &Globals, ssh: &SshArgs) -> Self {
         if globals.debug {
             tracing_subscriber::fmt()
                 .with_max_level(tracing::Level::DEBUG)
@@ -92,9 +96,37 @@ impl Context {
         if globals.etcd_key_prefix.is_some() {
             ui.warn("--etcd-key-prefix does nothing: fleetd knows where its keys are");
         }
-        let (endpoint, tls) = (globals.endpoint, globals.tls.into());
-        Self { client: Client::with_tls(endpoint, tls, globals.request_timeout), ui }
+        Self { client: client(globals, globals.endpoint.clone()), ssh: Ssh::new(ssh), ui }
     }
+
+    /// Runs a command, through a tunnel if there is to be one.
+    async fn run(
+        &mut self,
+        globals: &Globals,
+        ssh: &SshArgs,
+        command: &Command,
+    ) -> Result<ExitStatus, Error> {
+        if let Some(to) = ssh.tunnel.as_ref().filter(|_| !command.is_local()) {
+            let endpoint = self.ssh.open(to, &globals.endpoint, &self.ui).await?;
+            self.client = client(globals, endpoint);
+        }
+        let outcome = tokio::select! {
+            outcome = commands::run(self, command) => outcome,
+            lost = self.ssh.lost() => Err(lost.into()),
+        };
+        let outcome = match outcome {
+            Err(Error::Client(error)) if error.is_about_the_way() => {
+                Err(self.ssh.reason().await.map_or(Error::Client(error), Error::from))
+            }
+            outcome => outcome,
+        };
+        self.ssh.close().await;
+        outcome
+    }
+}
+
+fn client(globals: &Globals, endpoint: Endpoint) -> Client {
+    Client::with_tls(endpoint, globals.tls.clone().into(), globals.request_timeout)
 }
 
 /// What shells and clap return for a command line that is not understood.

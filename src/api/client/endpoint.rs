@@ -22,6 +22,10 @@ const HTTP_PORT: u16 = 80;
 /// The same for `https://host`.
 const HTTPS_PORT: u16 = 443;
 
+/// As many connections are open at once: enough to keep a daemon that commits in batches busy, few
+/// enough for its listening socket's backlog.
+pub const CONNECTIONS_MAX: usize = 64;
+
 /// The ways to reach the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
@@ -41,6 +45,21 @@ pub enum Endpoint {
         /// TCP port.
         port: u16,
     },
+    /// One of the others, through a tunnel.
+    Tunnelled(Box<Tunnelled>),
+}
+
+/// An endpoint that only another machine can reach, and a socket on this one that leads there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tunnelled {
+    /// The endpoint as that machine sees it.
+    pub far: Endpoint,
+    /// The unix socket on this machine.
+    pub near: PathBuf,
+    /// That machine, for messages.
+    pub through: String,
+    /// As many connections fit through the tunnel at once.
+    pub connections_max: usize,
 }
 
 /// What is wrong with an endpoint as the user wrote it.
@@ -120,6 +139,7 @@ impl fmt::Display for Endpoint {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Http { host, port } => write!(f, "http://{host}:{port}"),
             Self::Https { host, port } => write!(f, "https://{host}:{port}"),
+            Self::Tunnelled(tunnel) => write!(f, "{} through {}", tunnel.far, tunnel.through),
         }
     }
 }
@@ -130,6 +150,15 @@ impl Endpoint {
         match self {
             Self::Unix(_) => "localhost".to_owned(),
             Self::Http { host, port } | Self::Https { host, port } => format!("{host}:{port}"),
+            Self::Tunnelled(tunnel) => tunnel.far.host_header(),
+        }
+    }
+
+    /// As many requests may be in flight at once, each on a connection of its own.
+    pub(super) fn connections_max(&self) -> usize {
+        match self {
+            Self::Unix(_) | Self::Http { .. } | Self::Https { .. } => CONNECTIONS_MAX,
+            Self::Tunnelled(tunnel) => tunnel.connections_max.min(CONNECTIONS_MAX),
         }
     }
 
@@ -141,6 +170,15 @@ impl Endpoint {
             Self::Https { host, port } => {
                 let stream = dial(bare(host), *port).await?;
                 handshake(tls.secure(bare(host), stream).await?).await
+            }
+            Self::Tunnelled(tunnel) => {
+                let stream = UnixStream::connect(&tunnel.near).await?;
+                match &tunnel.far {
+                    Self::Https { host, .. } => {
+                        handshake(tls.secure(bare(host), stream).await?).await
+                    }
+                    _ => handshake(stream).await,
+                }
             }
         }
     }

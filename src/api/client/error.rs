@@ -59,6 +59,11 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether nobody answered, so that what lies between may be the reason.
+    pub fn is_about_the_way(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Broken { .. } | Self::Timeout { .. })
+    }
+
     /// The HTTP status, where the server gave one.
     pub fn status(&self) -> Option<u16> {
         match self {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use hyper::Method;
 use serde::de::DeserializeOwned;
 
-pub use endpoint::{BadEndpoint, Endpoint};
+pub use endpoint::{BadEndpoint, CONNECTIONS_MAX, Endpoint, Tunnelled};
 pub use error::ClientError;
 pub use events::{EventStream, Events, First};
 pub use query::{MachineQuery, StateQuery};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls_native_certs::load_native_certs;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -69,11 +69,11 @@ impl Tls {
     }
 
     /// Shakes hands with the server that has this name or address.
-    pub(super) async fn secure(
+    pub(super) async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
-        stream: TcpStream,
-    ) -> io::Result<TlsStream<TcpStream>> {
+        stream: S,
+    ) -> io::Result<TlsStream<S>> {
         let config = || async { config(&self.files).map(Arc::new).map_err(io::Error::other) };
         let config = self.config.get_or_try_init(config).await?;
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;

@@ -15,10 +15,6 @@ use super::tls::Tls;
 use super::{ClientError, Endpoint};
 use crate::api::{ErrorBody, REVISION_HEADER};
 
-/// As many requests are in flight at once, each on a connection of its own: enough to keep a
-/// daemon that commits in batches busy, few enough for its listening socket's backlog.
-const CONNECTIONS_MAX: usize = 64;
-
 /// Where a reader of events says which one it has seen last.
 const LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
 
@@ -47,7 +43,7 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(endpoint: Endpoint, tls: Tls, timeout: Duration) -> Self {
-        let permits = Semaphore::new(CONNECTIONS_MAX);
+        let permits = Semaphore::new(endpoint.connections_max());
         Self { endpoint, tls, timeout, permits, idle: Mutex::default() }
     }
 

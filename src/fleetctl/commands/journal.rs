@@ -5,12 +5,13 @@ use clap::Args;
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::names;
-use crate::fleetctl::there;
+use crate::fleetctl::there::{self, Job, ThereArgs};
 use crate::unitfile::UnitName;
 
 /// Show what a unit logged on its machine
 ///
-/// For now only of a unit on this machine. The exit status is journalctl's.
+/// Over SSH, unless the machine is this one. Of a global unit: here if it is here, else on the first
+/// machine that has it. The exit status is journalctl's.
 #[derive(Debug, Args)]
 pub struct JournalArgs {
     /// The unit
@@ -27,11 +28,14 @@ pub struct JournalArgs {
     /// Read the journal as root
     #[arg(long)]
     sudo: bool,
+    #[command(flatten)]
+    there: ThereArgs,
 }
 
 pub async fn run(context: &Context, args: &JournalArgs) -> Result<ExitStatus, Error> {
     let (name, unit) = names::one(context, &args.unit).await?;
-    there::run(context, &name, &unit, &command(&name, args)).await
+    let job = Job { words: command(&name, args), endless: args.follow, last: true };
+    there::run(context, &args.there, &name, &unit, &job).await
 }
 
 fn command(name: &UnitName, args: &JournalArgs) -> Vec<String> {

@@ -2,12 +2,14 @@
 
 pub(super) mod cat;
 pub(super) mod destroy;
+pub(super) mod fd_forward;
 pub(super) mod journal;
 pub(super) mod list_machines;
 pub(super) mod list_unit_files;
 pub(super) mod list_units;
 pub(super) mod load;
 pub(super) mod restart;
+pub(super) mod ssh;
 pub(super) mod start;
 pub(super) mod status;
 pub(super) mod stop;
@@ -25,12 +27,14 @@ pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStat
     match command {
         Command::Cat(args) => cat::run(context, args).await,
         Command::Destroy(args) => destroy::run(context, args).await,
+        Command::FdForward(args) => fd_forward::run(args),
         Command::Journal(args) => journal::run(context, args).await,
         Command::ListMachines(args) => list_machines::run(context, args).await,
         Command::ListUnitFiles(args) => list_unit_files::run(context, args).await,
         Command::ListUnits(args) => list_units::run(context, args).await,
         Command::Load(args) => load::run(context, args).await,
         Command::Restart(args) => restart::run(context, args).await,
+        Command::Ssh(args) => ssh::run(context, args).await,
         Command::Start(args) => start::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Stop(args) => stop::run(context, args).await,

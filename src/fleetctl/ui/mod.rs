@@ -2,6 +2,7 @@
 //!
 //! Colour and live progress are decided once, here. What to say is the commands' business.
 
+mod ask;
 mod progress;
 mod screen;
 mod tint;
@@ -72,6 +73,20 @@ impl Ui {
     /// Something the user should know while the work goes on.
     pub fn note(&self, text: &str) {
         self.talk(text);
+    }
+
+    /// Asks something, and waits for a line of standard input.
+    pub fn ask(&self, question: &str) -> io::Result<String> {
+        self.progress.aside(|| {
+            let mut talk = io::stderr().lock();
+            write!(talk, "{question}").and_then(|()| talk.flush())
+        })?;
+        let answer = ask::line();
+        // On a terminal, Enter has ended the line.
+        if answer.is_err() || !io::stdin().is_terminal() {
+            self.talk("");
+        }
+        answer
     }
 
     /// Something that may not be what the user meant.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::cluster::Cluster;
 use super::server::{Script, serve};
 
-const FLEETCTL: &str = env!("CARGO_BIN_EXE_fleetctl");
+pub const FLEETCTL: &str = env!("CARGO_BIN_EXE_fleetctl");
 
 /// No run of the program in a test takes longer, unless it hangs.
 const RUN_MAX: Duration = Duration::from_secs(30);
@@ -81,16 +81,19 @@ impl Bench {
 
     /// The same with nothing but these variables.
     pub fn run_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Ended {
-        let mut command = Command::new(FLEETCTL);
-        command.args(arguments.split_whitespace());
-        self.begin(command, variables).end()
+        self.start_with(arguments, variables).end()
     }
 
     /// Begins to run `fleetctl` against the test's cluster.
     pub fn start(&self, arguments: &str) -> Running {
+        self.start_with(arguments, &[("FLEETCTL_ENDPOINT", &self.endpoint())])
+    }
+
+    /// The same with nothing but these variables.
+    pub fn start_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Running {
         let mut command = Command::new(FLEETCTL);
         command.args(arguments.split_whitespace());
-        self.begin(command, &[("FLEETCTL_ENDPOINT", &self.endpoint())])
+        self.begin(command, variables)
     }
 
     /// Runs a shell script in which `$0` is `fleetctl`.

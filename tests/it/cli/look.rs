@@ -153,33 +153,6 @@ fn why_shows_every_refusal() {
 }
 
 #[test]
-fn status_and_journal_say_where_to_go() {
-    let bench = Bench::new(scene);
-    for (arguments, command) in [
-        ("status hello", "systemctl status -l hello.service"),
-        (
-            "journal -f --lines 3 hello",
-            "journalctl --no-pager --unit hello.service --lines=3 --output=short --follow",
-        ),
-    ] {
-        bench.run(arguments).is(
-            1,
-            "",
-            &format!(
-                "error: hello.service is on 113f16a7.../172.17.8.101, not on this machine, and \
-                 fleetctl cannot go there over SSH yet\nhint: run there: {command}\n"
-            ),
-        );
-    }
-    bench.run("status hello@.service").is(
-        1,
-        "",
-        "error: hello@.service is on no machine\n\
-         hint: `fleetctl why hello@.service` tells the reason\n",
-    );
-}
-
-#[test]
 fn status_and_journal_of_this_machine_pass_the_exit_status_on() {
     let Ok(local) = fs::read_to_string("/etc/machine-id") else {
         return;

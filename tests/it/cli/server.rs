@@ -77,7 +77,7 @@ async fn answer(Shared(script): Shared<Script>, method: Method, uri: Uri, body: 
 
 fn one(cluster: &mut Cluster, method: &Method, path: &str, body: &[u8]) -> Response {
     let (name, why) = path.strip_suffix("/why").map_or((path, false), |name| (name, true));
-    let name: UnitName = name.parse().unwrap();
+    let name: UnitName = name.replace("%5C", "\\").parse().unwrap();
     let found = match (method.as_str(), why) {
         ("PUT", _) => return put(cluster, name, body),
         ("DELETE", _) => cluster.units.remove(&name).map(|_| {
