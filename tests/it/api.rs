@@ -126,6 +126,16 @@ async fn what_is_not_a_json_body_of_bounded_size_is_refused() {
     assert_eq!(server.get("/fleet/v1/units").await["units"], json!([]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_not_waited_for() {
+    let server = Server::new();
+    let never = futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>();
+    let request = Request::put("/fleet/v1/units/a.service");
+    let request = request.header("content-type", "application/json");
+    let (status, body) = server.send(request.body(Body::from_stream(never)).unwrap()).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (408, &json!(408)));
+}
+
 #[tokio::test]
 async fn contents_come_back_byte_for_byte() {
     let server = Server::new();
@@ -218,13 +228,17 @@ async fn every_path_of_the_discovery_document_exists() {
     let document = server.get("/fleet/v1/discovery").await;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
-            let path = format!("/fleet/v1{}", path.replace("{name}", "a.service"));
-            let request = Request::builder().method(&*method.to_uppercase()).uri(&path);
-            let response =
-                server.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-            assert_ne!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            let path = path.replace("{name}", "a.service");
+            let status = async |base: &str| {
+                let request = Request::builder().method(&*method.to_uppercase());
+                let request = request.uri(format!("{base}{path}")).body(Body::empty()).unwrap();
+                server.router.clone().oneshot(request).await.unwrap().status()
+            };
+            let answered = status("/fleet/v1").await;
+            assert_ne!(answered, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
             let about_a_unit = path.contains("a.service");
-            assert!(about_a_unit || response.status() != StatusCode::NOT_FOUND, "{method} {path}");
+            assert!(about_a_unit || answered != StatusCode::NOT_FOUND, "{method} {path}");
+            assert_eq!(status("/v1-alpha").await, answered, "{method} {path} by its old name");
         }
     }
 }

@@ -45,6 +45,14 @@ fn values_are_bare_or_quoted_and_lists_have_two_forms() {
 }
 
 #[test]
+fn the_prefix_has_one_slash_at_each_end() {
+    for (text, prefix) in [("mine", "/mine/"), ("//a/b//", "/a/b/"), ("", "/"), ("/", "/")] {
+        let settings = from_file(&format!("etcd_key_prefix={text}\n")).unwrap().settings;
+        assert_eq!(settings.etcd.prefix, prefix, "{text}");
+    }
+}
+
+#[test]
 fn the_environment_wins() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "agent_ttl=5s\ntoken_limit=7\n").unwrap();

@@ -15,6 +15,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("fleetd/engine", &["fleetd::agent", "fleetd::systemd", "fleetd::api", "zbus"]),
     ("fleetd/agent", &["fleetd::engine", "fleetd::api", "zbus"]),
     ("fleetd/api", &["fleetd::systemd", "zbus"]),
+    ("fleetd/metrics", &["fleetd::engine", "fleetd::agent", "fleetd::systemd", "fleetd::api"]),
     ("fleetd/registry", &["fleetd::engine", "fleetd::agent", "fleetd::systemd", "fleetd::api"]),
     ("fleetd/systemd", &["fleetd::engine", "fleetd::agent", "fleetd::registry", "fleetd::api"]),
 ];

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod cluster;
+mod daemon;
 mod docker_run;
 mod fleet;
 mod lifecycle;

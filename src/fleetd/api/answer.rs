@@ -1,5 +1,7 @@
 //! Errors as answers.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -36,6 +38,12 @@ impl ApiError {
     pub fn wrong_method(method: &Method, path: &str) -> ApiError {
         let message = format!("{path} does not know {method}");
         ApiError { status: StatusCode::METHOD_NOT_ALLOWED, message }
+    }
+
+    /// 408.
+    pub fn late(waited: Duration) -> ApiError {
+        let message = format!("the body did not arrive within {waited:?}");
+        ApiError { status: StatusCode::REQUEST_TIMEOUT, message }
     }
 
     /// 413.

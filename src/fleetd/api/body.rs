@@ -1,5 +1,7 @@
 //! Reading a request's body: JSON of a bounded size, or an error in words.
 
+use std::time::Duration;
+
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -10,6 +12,10 @@ use super::answer::ApiError;
 /// The largest body: a unit file of the largest size (512 KiB) once as contents and once as
 /// options, with as much again for JSON's quotes.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a body may take to arrive. A sender that has more to say says it within a moment; one
+/// that says nothing more must not be waited for for ever.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The request's body as JSON, which it must be said to be.
 pub async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
@@ -23,7 +29,9 @@ pub async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> 
 
 /// The request's body as JSON, whatever it is said to be.
 pub async fn untyped_json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
-    let bytes = to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|error| {
+    let body = to_bytes(request.into_body(), BODY_BYTES_MAX);
+    let read = tokio::time::timeout(BODY_TIMEOUT, body).await;
+    let bytes = read.map_err(|_| ApiError::late(BODY_TIMEOUT))?.map_err(|error| {
         // The limit is the only reason that is the sender's; a broken connection hears no answer.
         tracing::debug!(%error, "reading a body");
         ApiError::too_large(BODY_BYTES_MAX)

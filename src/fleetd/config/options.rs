@@ -118,10 +118,18 @@ impl Options<'_> {
         Ok(EtcdSettings {
             endpoints,
             request_timeout,
-            prefix: format!("/{}/", self.get("etcd_key_prefix").trim_matches('/')),
+            prefix: self.prefix(),
             tls: encrypted.then_some(TlsFiles { ca, identity }),
             user: self.pair("etcd_username", "etcd_password")?,
         })
+    }
+
+    /// With one slash at each end, so that no two prefixes overlap by accident.
+    fn prefix(&self) -> String {
+        match self.get("etcd_key_prefix").trim_matches('/') {
+            "" => "/".to_owned(),
+            inner => format!("/{inner}/"),
+        }
     }
 
     fn etcd_servers(&self) -> Result<Vec<String>, ConfigError> {
