@@ -8,8 +8,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::arguments::{self, Ready};
 use super::commands::{
-    cat, destroy, fd_forward, journal, list_machines, list_unit_files, list_units, load, restart,
-    ssh, start, status, stop, submit, unload, version, why,
+    apply, cat, destroy, diff, export, fd_forward, journal, list_machines, list_unit_files,
+    list_units, load, restart, ssh, start, status, stop, submit, unload, version, why,
 };
 use super::globals::{Globals, without_idle_variables};
 use super::ssh::SshArgs;
@@ -46,8 +46,11 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Apply(apply::ApplyArgs),
     Cat(cat::CatArgs),
     Destroy(destroy::DestroyArgs),
+    Diff(diff::DiffArgs),
+    Export(export::ExportArgs),
     FdForward(fd_forward::FdForwardArgs),
     Journal(journal::JournalArgs),
     ListMachines(list_machines::ListMachinesArgs),

@@ -21,6 +21,8 @@ pub enum ExitStatus {
     Failed,
     /// What a program that ran in our place returned.
     External(u8),
+    /// Nothing failed, and this tells what was found.
+    Tells(u8),
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -28,7 +30,7 @@ impl From<ExitStatus> for ExitCode {
         match status {
             ExitStatus::Done => Self::SUCCESS,
             ExitStatus::Failed => Self::FAILURE,
-            ExitStatus::External(code) => Self::from(code),
+            ExitStatus::External(code) | ExitStatus::Tells(code) => Self::from(code),
         }
     }
 }
@@ -78,6 +80,38 @@ pub enum Error {
         name: UnitName,
         /// Everything that was tried.
         looked: String,
+    },
+    /// What was named holds no unit file.
+    #[error("there is no unit file in {folders}")]
+    NoFiles {
+        /// As written.
+        folders: String,
+    },
+    /// Without a folder nothing says which units there shall be.
+    #[error("--prune needs a folder: only that can say which units there shall not be")]
+    PruneWithoutFolder,
+    /// Nobody can answer a question.
+    #[error("there is no terminal to ask on; nothing was changed")]
+    NobodyToAsk,
+    /// The answer was no.
+    #[error("nothing was changed")]
+    Declined,
+    /// The plan that was agreed to is not what would be done now.
+    #[error("the cluster changed while you were asked; nothing was changed")]
+    ChangedMeanwhile,
+    /// Files are in the way.
+    #[error("{files} would be overwritten; nothing was written")]
+    Overwrites {
+        /// Their paths.
+        files: String,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// A file could not be read.
     #[error("cannot read {}", .path.display())]
@@ -261,6 +295,11 @@ impl Error {
             Self::MachineAndUnit { given, .. } => {
                 Some(format!("say which: --machine {given} or --unit {given}"))
             }
+            Self::NobodyToAsk => {
+                Some("--yes does not ask; --dry-run only shows what would change".into())
+            }
+            Self::ChangedMeanwhile => Some("run it again to see what would be done now".into()),
+            Self::Overwrites { .. } => Some("--force overwrites them".into()),
             Self::Unplaced { name } => Some(format!("`fleetctl why {name}` tells the reason")),
             Self::GaveUp { .. } => Some(
                 "they are still wanted: `fleetctl why UNIT` tells what a unit waits for".into(),

@@ -44,15 +44,24 @@ pub async fn lower(context: &Context, verb: Verb, args: &LowerArgs) -> Result<Ex
     let selected = names::select(context, &args.units);
     let (watch, selected) = tokio::try_join!(watch, selected)?;
     // The states are asked for when the stream is open: what changes from now on is told by it.
-    let tasks = selected.into_iter().map(|(name, unit)| async move {
-        let then = match followed(verb, &name, &unit, args.block.no_block) {
-            Followed::Line(line) => Then::Say(line),
-            Followed::Goal(goal) => Then::Reach(goal, states(context, &name).await?),
-        };
-        Ok::<Task, Error>(Task { change: change(verb, &name, &unit), name, then })
-    });
+    let tasks = selected.iter().map(|(name, unit)| task(context, verb, name, unit, &args.block));
     let tasks = try_join_all(tasks).await?;
     wait::run(context, tasks, watch, &args.block).await
+}
+
+/// What to do with one unit, as it is now.
+pub async fn task(
+    context: &Context,
+    verb: Verb,
+    name: &UnitName,
+    unit: &Unit,
+    block: &BlockArgs,
+) -> Result<Task, Error> {
+    let then = match followed(verb, name, unit, block.no_block) {
+        Followed::Line(line) => Then::Say(line),
+        Followed::Goal(goal) => Then::Reach(goal, states(context, name).await?),
+    };
+    Ok(Task { change: change(verb, name, unit), name: name.clone(), then })
 }
 
 async fn states(context: &Context, name: &UnitName) -> Result<Vec<State>, Error> {

@@ -3,6 +3,7 @@
 //! Commands ask the daemon through [`api::client`](crate::api::client) only. Decisions (`goal`,
 //! `transition`, `board`) are pure; `ui` alone prints. This room must not know the daemon's.
 
+mod apply;
 mod arguments;
 mod block;
 mod board;
@@ -10,6 +11,7 @@ mod candidates;
 mod cli;
 mod commands;
 mod error;
+mod files;
 mod follow;
 mod globals;
 mod goal;
@@ -20,6 +22,7 @@ mod machines;
 mod names;
 mod output;
 mod process;
+mod queue;
 mod raise;
 mod remind;
 mod source;
@@ -97,6 +100,12 @@ impl Context {
             ui.warn("--etcd-key-prefix does nothing: fleetd knows where its keys are");
         }
         Self { client: client(globals, globals.endpoint.clone()), ssh: Ssh::new(ssh), ui }
+    }
+
+    /// Tells all of several errors; what is left of them is that the command failed.
+    fn all(&self, errors: &[Error]) -> Error {
+        errors.iter().for_each(|error| self.ui.error(error));
+        Error::Told
     }
 
     /// Runs a command, through a tunnel if there is to be one.

@@ -66,7 +66,7 @@ pub fn nowhere(argument: &str, name: &UnitName) -> Error {
 }
 
 /// Reads a unit file; `None` where there is none.
-fn read(path: &Path) -> Result<Option<Found>, Error> {
+pub fn read(path: &Path) -> Result<Option<Found>, Error> {
     let failed = |source| Error::Read { path: PathBuf::from(path), source };
     let file = match File::open(path) {
         Ok(file) if file.metadata().map_err(failed)?.is_file() => file,

@@ -2,11 +2,27 @@
 //!
 //! Those of [`arrived`] and [`triggered`] are fleet 1.0's, which scripts look for.
 
+use std::fmt::Display;
+
 use super::goal::{Arrival, Failure, Stage};
 use super::machines::Machines;
 use crate::api::{Refusal, Why};
 use crate::model::TargetState;
 use crate::unitfile::UnitName;
+
+/// So many units at most are shown or named at once, and asked why they wait: a screenful.
+pub const SHOWN_MAX: usize = 8;
+
+/// Things for a message, as many as fit.
+pub fn list<T: Display>(mut things: impl Iterator<Item = T>) -> String {
+    let shown = things.by_ref().take(SHOWN_MAX);
+    let mut shown: Vec<String> = shown.map(|thing| thing.to_string()).collect();
+    let more = things.count();
+    if more > 0 {
+        shown.push(format!("{more} more"));
+    }
+    shown.join(", ")
+}
 
 /// A unit is where it shall be.
 pub fn arrived(name: &UnitName, arrival: &Arrival, machines: &Machines) -> String {
@@ -79,6 +95,11 @@ pub fn remedy(name: &UnitName, failure: &Failure) -> Option<String> {
                 .to_owned(),
         ),
     }
+}
+
+/// A unit is not brought up, for another one is missing.
+pub fn left_out(name: &UnitName, missing: &UnitName) -> String {
+    format!("{name} is left out: it cannot be without {missing}")
 }
 
 /// Why a unit waits for a machine; ends with a new line.

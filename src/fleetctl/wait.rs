@@ -1,4 +1,4 @@
-//! Makes the changes a command decided on, all at once, and waits until their units are there.
+//! Makes the changes a command decided on, at once but for those that wait for others, and waits until their units are there.
 //!
 //! One loop over answers, events, a timer, ctrl-c and the time limit. What an answer or an event
 //! means for a unit is decided by [`board`](super::board). Nothing is polled: the timer runs only
@@ -19,9 +19,10 @@ use super::board::Board;
 use super::error::{Error, ExitStatus};
 use super::goal::{Failure, Progress, Stage, StartFailure};
 use super::machines::Machines;
+use super::queue::Queue;
 use super::remind::Reminder;
 use super::task::{Change, Task, Then};
-use super::tell;
+use super::tell::{self, SHOWN_MAX};
 use crate::api::client::{ClientError, Events};
 use crate::api::{Event, State, Unit, Why};
 use crate::unitfile::UnitName;
@@ -32,9 +33,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a failure waits for the unit's last lines, where it comes without: as long as its
 /// machine may take to look them up, and some time to travel.
 const LOG_PATIENCE: Duration = Duration::from_millis(2500);
-
-/// So many units at most are shown or named at once, and asked why they wait: a screenful.
-const SHOWN_MAX: usize = 8;
 
 /// What has to be open before the first change, so that nothing is missed.
 #[derive(Debug)]
@@ -58,7 +56,7 @@ impl Watch {
 /// Carries out the tasks and waits for the units they want to be somewhere.
 pub async fn run(
     context: &Context,
-    tasks: Vec<Task>,
+    tasks: impl Into<Queue>,
     watch: Option<Watch>,
     block: &BlockArgs,
 ) -> Result<ExitStatus, Error> {
@@ -67,6 +65,7 @@ pub async fn run(
     let mut run = Run {
         context,
         machines,
+        queue: tasks.into(),
         board: Board::default(),
         jobs: FuturesUnordered::new(),
         looking: BTreeSet::new(),
@@ -78,11 +77,12 @@ pub async fn run(
         ask_at: None,
         failed: false,
     };
-    for task in tasks {
+    for task in run.queue.ready() {
         run.begin(task)?;
     }
     let outcome = run.drive(&mut events, block).await;
     context.ui.progress(Vec::new);
+    run.tell_left();
     outcome?;
     Ok(if run.failed { ExitStatus::Failed } else { ExitStatus::Done })
 }
@@ -97,6 +97,8 @@ enum Answer {
 struct Run<'c> {
     context: &'c Context,
     machines: Machines,
+    /// Tasks that wait for others.
+    queue: Queue,
     board: Board,
     /// Requests under way.
     jobs: FuturesUnordered<BoxFuture<'c, Answer>>,
@@ -122,7 +124,8 @@ impl<'c> Run<'c> {
     fn begin(&mut self, Task { name, change, then }: Task) -> Result<(), Error> {
         match then {
             Then::Say(line) if matches!(change, Change::Keep) => {
-                return self.context.ui.line(&line);
+                self.context.ui.line(&line)?;
+                return self.ended(&name, true);
             }
             Then::Say(line) => drop(self.says.insert(name.clone(), line)),
             Then::Reach(goal, states) => self.board.expect(name.clone(), goal, states),
@@ -181,7 +184,8 @@ impl<'c> Run<'c> {
         match answer {
             Answer::Changed(name, Ok(revision)) => {
                 if let Some(line) = self.says.remove(&name) {
-                    return self.context.ui.line(&line);
+                    self.context.ui.line(&line)?;
+                    return self.ended(&name, true);
                 }
                 match revision {
                     Some(revision) => self.board.changed(&name, revision),
@@ -193,10 +197,8 @@ impl<'c> Run<'c> {
             // The server refuses this unit; the others are no worse for it.
             Answer::Changed(name, Err(error)) if matches!(error.status(), Some(400..500)) => {
                 self.context.ui.fail(&format!("{name}: {error}"));
-                self.failed = true;
                 self.says.remove(&name);
-                self.board.settle(&name);
-                Ok(())
+                self.ended(&name, false)
             }
             Answer::Looked(name, Ok((unit, states))) => {
                 self.looking.remove(&name);
@@ -233,22 +235,36 @@ impl<'c> Run<'c> {
 
     /// Says so and lets go of the unit if it is where it shall be, or never will.
     fn judge(&mut self, name: &UnitName) -> Result<(), Error> {
-        match self.board.verdict(name) {
+        let well = match self.board.verdict(name) {
             None | Some(Progress::Waiting(_)) => return Ok(()),
             Some(Progress::Done(arrival)) => {
                 self.context.ui.line(&tell::arrived(name, &arrival, &self.machines))?;
+                true
             }
             Some(Progress::Failed(Failure::Start(start))) if self.words_may_come(name, &start) => {
                 return Ok(());
             }
-            Some(Progress::Failed(failure)) => self.fail(name, &failure),
-        }
+            Some(Progress::Failed(failure)) => {
+                self.fail(name, &failure);
+                false
+            }
+        };
         self.wordless.remove(name);
-        self.board.settle(name);
-        Ok(())
+        self.ended(name, well)
     }
 
-    fn fail(&mut self, name: &UnitName, failure: &Failure) {
+    /// A unit is where it shall be, or will not come there: now others begin, or never will.
+    fn ended(&mut self, name: &UnitName, well: bool) -> Result<(), Error> {
+        self.board.settle(name);
+        self.failed |= !well;
+        let next = self.queue.ended(name, well);
+        for (name, missing) in &next.dropped {
+            self.context.ui.fail(&tell::left_out(name, missing));
+        }
+        next.begin.into_iter().try_for_each(|task| self.begin(task))
+    }
+
+    fn fail(&self, name: &UnitName, failure: &Failure) {
         let ui = &self.context.ui;
         ui.fail(&tell::failed(name, failure, &self.machines));
         let words = tell::last_words(failure);
@@ -258,7 +274,6 @@ impl<'c> Run<'c> {
         if let Some(remedy) = tell::remedy(name, failure) {
             ui.hint(&remedy);
         }
-        self.failed = true;
     }
 
     /// Whether a failure should be told later, with the unit's last lines.
@@ -300,13 +315,15 @@ impl<'c> Run<'c> {
 
     /// The units that are not there yet, for a message.
     fn rest(&self) -> String {
-        let all = || self.board.names().chain(self.says.keys());
-        let mut names: Vec<String> = all().take(SHOWN_MAX).map(ToString::to_string).collect();
-        let more = all().count() - names.len();
-        if more > 0 {
-            names.push(format!("{more} more"));
+        tell::list(self.board.names().chain(self.says.keys()))
+    }
+
+    /// Says which units were not begun, if something ended the wait before their turn.
+    fn tell_left(&self) {
+        let left = tell::list(self.queue.names());
+        if !left.is_empty() {
+            self.context.ui.note(&format!("not begun: {left}"));
         }
-        names.join(", ")
     }
 
     /// Looks at a unit as it is now.

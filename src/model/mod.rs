@@ -22,7 +22,7 @@ pub use glob::{Glob, GlobError, GlobFault};
 pub use keys::Key;
 pub use machine::{MachineId, MachineIdError};
 pub use nearest::similar;
-pub use relations::relations;
+pub use relations::{needs, relations};
 pub use requirements::{RequirementFault, Requirements, RequirementsError};
 pub use state::{SystemdState, TargetState, TargetStateError};
 pub use time::{Timestamp, TimestampError};

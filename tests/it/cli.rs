@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod apply;
 mod bench;
 mod bring_down;
 mod bring_up;
 mod cluster;
 mod command_line;
+mod diff;
+mod export;
 mod fd_forward;
 mod fields;
 mod look;

@@ -1,7 +1,10 @@
 //! The commands, a file each: `Args`, whose doc comment is the help text, and `run`.
 
+pub(super) mod apply;
 pub(super) mod cat;
 pub(super) mod destroy;
+pub(super) mod diff;
+pub(super) mod export;
 pub(super) mod fd_forward;
 pub(super) mod journal;
 pub(super) mod list_machines;
@@ -25,8 +28,11 @@ use super::error::{Error, ExitStatus};
 /// Runs a command.
 pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStatus, Error> {
     match command {
+        Command::Apply(args) => apply::run(context, args).await,
         Command::Cat(args) => cat::run(context, args).await,
         Command::Destroy(args) => destroy::run(context, args).await,
+        Command::Diff(args) => diff::run(context, args).await,
+        Command::Export(args) => export::run(context, args).await,
         Command::FdForward(args) => fd_forward::run(args),
         Command::Journal(args) => journal::run(context, args).await,
         Command::ListMachines(args) => list_machines::run(context, args).await,

@@ -20,3 +20,19 @@ pub fn line() -> io::Result<String> {
     }
     Err(io::ErrorKind::InvalidData.into())
 }
+
+/// Whether an answer is a yes.
+pub fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn only_yes_is_a_yes() {
+        assert!(["y", "Yes\r", " y"].into_iter().all(is_yes));
+        assert!(!["", "n", "yesterday", "y n"].into_iter().any(is_yes));
+    }
+}

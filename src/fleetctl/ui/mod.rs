@@ -3,6 +3,7 @@
 //! Colour and live progress are decided once, here. What to say is the commands' business.
 
 mod ask;
+mod line;
 mod progress;
 mod screen;
 mod tint;
@@ -10,6 +11,7 @@ mod tint;
 use std::error::Error as _;
 use std::io::{self, IsTerminal, Write};
 
+pub use line::{Line, Sign};
 use progress::Progress;
 pub use screen::Screen;
 pub use tint::{Tint, Tone};
@@ -70,6 +72,15 @@ impl Ui {
         Screen::new(self, anew && self.in_place, between)
     }
 
+    /// Lines of data, in colour where somebody sees it.
+    pub fn lines(&self, lines: &[Line]) -> Result<(), Error> {
+        let shown = |line: &Line| match self.in_place {
+            true => format!("{}\n", line.shown(self.tint)),
+            false => format!("{}\n", line.text()),
+        };
+        self.data(&lines.iter().map(shown).collect::<String>())
+    }
+
     /// Something the user should know while the work goes on.
     pub fn note(&self, text: &str) {
         self.talk(text);
@@ -87,6 +98,15 @@ impl Ui {
             self.talk("");
         }
         answer
+    }
+
+    /// Asks whether to go on. Only a clear yes is one: not silence, nor the end of the input.
+    pub fn confirm(&self, question: &str) -> Result<bool, Error> {
+        if !io::stdin().is_terminal() {
+            return Err(Error::NobodyToAsk);
+        }
+        let answer = self.ask(&format!("{question} [y/N] "));
+        Ok(answer.is_ok_and(|answer| ask::is_yes(&answer)))
     }
 
     /// Something that may not be what the user meant.

@@ -34,6 +34,11 @@ impl Tint {
             Tone::Bad => "31",
             Tone::Plain => return word.to_owned(),
         };
-        if self.colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
+        self.paint_as(code, word)
+    }
+
+    /// The text in a colour of ECMA-48 (SGR).
+    pub(super) fn paint_as(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

@@ -14,10 +14,7 @@ use crate::fleetd::registry::{Cluster, Put, Revision, StoredUnit, UnitRecord, af
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
 
-/// How many units may be asked about at once: as many as a large cluster has.
-const UNITS_MAX: usize = 10_000;
-
-/// `POST /plan`.
+/// `POST /plan`. The body's largest size bounds the work: one pass over the cluster and what is sent.
 pub async fn post(State(api): State<Api>, request: Request) -> Result<Json<Outlook>, ApiError> {
     let changes: Changes = body::json(request).await?;
     let puts = puts(changes.units, &changes.destroy)?;
@@ -29,11 +26,6 @@ pub async fn post(State(api): State<Api>, request: Request) -> Result<Json<Outlo
 
 /// What is to be stored of each unit, if it may be asked.
 fn puts(units: Vec<Unit>, destroy: &[UnitName]) -> Result<BTreeMap<UnitName, Put>, ApiError> {
-    let count = units.len() + destroy.len();
-    if count > UNITS_MAX {
-        let message = format!("{count} units; at most {UNITS_MAX} at once");
-        return Err(ApiError::bad_request(message));
-    }
     let destroyed: BTreeSet<&UnitName> = destroy.iter().collect();
     let mut puts = BTreeMap::new();
     for unit in units {

@@ -49,6 +49,14 @@ impl Ended {
     }
 }
 
+impl Ended {
+    /// Asserts the exit status alone.
+    #[track_caller]
+    pub fn code(&self, code: i32) {
+        assert!(self.code == Some(code), "expected exit {code}, got {self}");
+    }
+}
+
 impl Bench {
     /// A cluster in which a test has set the scene.
     pub fn new(scene: impl FnOnce(&mut Cluster)) -> Self {

@@ -20,15 +20,15 @@ const PINNED: &str = "[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineMetadata
 const TOKEN_LIMIT: usize = 100;
 
 /// One machine, and a folder whose `real.sock` leads to it.
-struct Road {
-    bench: Bench,
+pub struct Road {
+    pub bench: Bench,
     machine: Machine,
     _cluster: Machines,
     _standing: watch::Sender<Standing>,
 }
 
 impl Road {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let bench = Bench::new(|_| {});
         let socket = bench.folder().join("real.sock");
         let (standing, known) = watch::channel(Standing::Member);
@@ -45,7 +45,7 @@ impl Road {
         Self { bench, machine, _cluster: cluster, _standing: standing }
     }
 
-    fn run(&self, arguments: &str) -> Ended {
+    pub fn run(&self, arguments: &str) -> Ended {
         let socket = self.bench.folder().join("real.sock");
         let endpoint = format!("--endpoint unix://{}", socket.display());
         self.bench.run(&format!("{arguments} {endpoint}"))

@@ -1,0 +1,133 @@
+//! `fleetctl apply`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::api::{Outlook, Unit};
+use crate::fleetctl::Context;
+use crate::fleetctl::apply::{ApplyPlan, Deed, carry_out, changes, plan, show, snapshot, summary};
+use crate::fleetctl::block::BlockArgs;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::files::{self, DefaultState, Files};
+use crate::fleetctl::machines::Machines;
+use crate::model::{Glob, warnings};
+use crate::unitfile::UnitName;
+
+/// Make the cluster as unit files say
+///
+/// Creates the units that the cluster does not have, replaces those whose file differs, and wants
+/// each as its file says: a comment `# fleet: state=inactive`, `loaded` or `launched` in it, else
+/// --state. Templates are stored only; an instance is a file of its own, or a symbolic link to its
+/// template. Of a folder the files with the name of a unit count; hidden ones and folders in it do
+/// not. Nothing is changed unless every file is good.
+///
+/// Shows first what would change and where units would be, and asks. Then what goes, goes, and
+/// what comes, comes: each unit after those that it names in MachineOf, Requires, Requisite,
+/// BindsTo, Wants or After. A unit that fails keeps those from coming that cannot be without it.
+///
+/// With --dry-run the exit status is 2 if there is something to change, and 0 if not.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetctl apply units/ --dry-run
+  fleetctl apply units/ --prune='web*' --yes
+  fleetctl apply web.service db.service")]
+pub struct ApplyArgs {
+    /// Folders of unit files, or unit files
+    #[arg(required = true, value_name = "DIR|FILE")]
+    paths: Vec<PathBuf>,
+    /// Destroy units of the cluster that no file names; with a glob, only those that it matches
+    ///
+    /// Needs a folder. Say --prune='web*' where others use the cluster, too: nothing tells whose a
+    /// unit is but its name.
+    #[arg(
+        long,
+        value_name = "GLOB",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "*"
+    )]
+    prune: Vec<String>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    default: DefaultState,
+    #[command(flatten)]
+    block: BlockArgs,
+}
+
+/// The exit status that tells of something to change.
+const CHANGES: u8 = 2;
+
+pub async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatus, Error> {
+    let prune = args.prune.iter().map(|glob| Glob::parse(glob)).collect::<Result<Vec<_>, _>>()?;
+    let files =
+        files::gather(&args.paths, args.default.state).map_err(|errors| context.all(&errors))?;
+    if !prune.is_empty() && !files.folder {
+        return Err(Error::PruneWithoutFolder);
+    }
+    let cluster = snapshot(context).await?;
+    let planned = plan(&files.wishes, &cluster, &prune);
+    warn(context, &planned);
+    if planned.is_empty() {
+        context.ui.line(&summary(&planned))?;
+        return Ok(ExitStatus::Done);
+    }
+    let (outlook, machines) = tokio::try_join!(look_ahead(context, &planned), async {
+        Ok(Machines::fetch(&context.client).await?)
+    })?;
+    context.ui.lines(&show(&planned, &outlook, &machines))?;
+    if args.dry_run {
+        return Ok(ExitStatus::Tells(CHANGES));
+    }
+    let cluster = if args.yes { cluster } else { ask(context, &files, &prune, &planned).await? };
+    carry_out(context, &planned, &cluster, &args.block).await
+}
+
+/// What may not be what was meant, in files that the cluster does not have yet.
+fn warn(context: &Context, plan: &ApplyPlan) {
+    for step in plan.steps() {
+        let (Deed::Create(wish) | Deed::Replace { wish, .. }) = &step.deed else {
+            continue;
+        };
+        for warning in warnings(&step.name, &wish.file) {
+            context.ui.warn(&format!("{}: {warning}", step.name));
+        }
+    }
+}
+
+/// Where units would be. A server that cannot tell is no reason not to go on.
+async fn look_ahead(context: &Context, plan: &ApplyPlan) -> Result<Outlook, Error> {
+    match context.client.plan(&changes(plan)).await {
+        Ok(outlook) => Ok(outlook),
+        Err(error) if matches!(error.status(), Some(404 | 405 | 413)) => {
+            context.ui.warn(&format!("where units would be is not known: {error}"));
+            Ok(Outlook::default())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks whether to go on; returns the cluster as it is when the answer is yes. Who agreed to a plan
+/// agreed to no other.
+async fn ask(
+    context: &Context,
+    files: &Files,
+    prune: &[Glob],
+    planned: &ApplyPlan,
+) -> Result<BTreeMap<UnitName, Unit>, Error> {
+    if !context.ui.confirm("Go on?")? {
+        return Err(Error::Declined);
+    }
+    let cluster = snapshot(context).await?;
+    if plan(&files.wishes, &cluster, prune) != *planned {
+        return Err(Error::ChangedMeanwhile);
+    }
+    Ok(cluster)
+}
