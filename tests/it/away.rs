@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use fleet::fleetd::agent::Farewell;
 use fleet::fleetd::metrics::Now;
-use fleet::fleetd::registry::EmbeddedStore;
+use fleet::fleetd::registry::{Cluster, EmbeddedStore};
 use fleet::fleetd::systemd::UnitManager;
 use fleet::model::TargetState::Launched;
 use tracing_subscriber::fmt::MakeWriter;
@@ -83,6 +83,17 @@ async fn a_machine_leaves_also_then() {
     machine.end_fleetd(Farewell::Leave).await;
     let left = machine.units.observe().await.unwrap();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_machine_says_anew_is_told_when_the_store_is_back() {
+    let (store, cluster, machine) = running().await;
+    store.set_away(true);
+    machine.describe(|record| record.ip = "10.0.0.9".into());
+    tokio::time::sleep(TTL / 2).await;
+    store.set_away(false);
+    let told = |c: &Cluster| c.machines.values().all(|machine| machine.record.ip == "10.0.0.9");
+    cluster.until("told", told).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -112,10 +112,6 @@ impl Agent {
                 Contested::Elsewhere => return Ok(false),
                 Contested::Nothing => self.join().await?,
             },
-            Membership::In(session, life) if self.told != self.record => {
-                let (life, lease) = (*life, session.lease);
-                self.tell(life, lease).await?;
-            }
             Membership::Behind | Membership::In(..) => return Ok(false),
         }
         Ok(true)
@@ -129,11 +125,15 @@ impl Agent {
         self.record = MachineRecord { session, joined, facts, ..record };
     }
 
-    /// Writes down what this machine says of itself now. Where its key is gone meanwhile, it is
-    /// about to join again, which writes the same.
-    async fn tell(&mut self, life: Revision, lease: LeaseId) -> Result<(), AgentError> {
+    /// Writes down what this machine says of itself, if that is something new. Where its key is
+    /// gone meanwhile, it is about to join again, which writes the same.
+    pub(super) async fn tell(&mut self) -> Result<(), AgentError> {
+        let Membership::In(session, life) = &self.membership else { return Ok(()) };
+        if self.leaving || self.told == self.record {
+            return Ok(());
+        }
         let (machine, record) = (&self.settings.machine, &self.record);
-        if self.registry.update_machine(machine, life, record, lease).await? {
+        if self.registry.update_machine(machine, *life, record, session.lease).await? {
             tracing::info!(%machine, ip = record.ip, metadata = ?record.metadata, "told the cluster anew");
         }
         self.told = self.record.clone();

@@ -259,7 +259,7 @@ impl Agent {
             self.report();
             if tasks.is_empty() && !moved {
                 self.forget_the_gone();
-                return Ok(());
+                return self.tell().await;
             }
             repeats = if tasks == before { repeats + 1 } else { 0 };
             self.execute(&tasks).await?;
