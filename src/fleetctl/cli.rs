@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::arguments::{self, Ready};
 use super::commands::{
-    apply, cat, destroy, diff, export, fd_forward, journal, list_machines, list_unit_files,
+    apply, cat, destroy, diff, events, export, fd_forward, journal, list_machines, list_unit_files,
     list_units, load, restart, ssh, start, status, stop, submit, unload, version, why,
 };
 use super::globals::{Globals, without_idle_variables};
@@ -50,6 +50,7 @@ pub(super) enum Command {
     Cat(cat::CatArgs),
     Destroy(destroy::DestroyArgs),
     Diff(diff::DiffArgs),
+    Events(events::EventsArgs),
     Export(export::ExportArgs),
     FdForward(fd_forward::FdForwardArgs),
     Journal(journal::JournalArgs),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::api::Event;
-use crate::api::client::{Client, ClientError, EventStream};
+use crate::api::client::{Client, ClientError, EventStream, First};
+use crate::api::{Event, Ready};
 
 /// The pause between two tries to connect. A fleetd that restarts is back within seconds, and one
 /// that does not come back shall not be busy with us when it does.
@@ -31,16 +31,17 @@ pub enum News {
     Event(Box<Event>),
     /// The connection broke; it is tried again.
     Lost(ClientError),
-    /// It is back.
-    Back,
+    /// It is back. What was missed is told, unless it begins with a reset.
+    Back(First),
 }
 
 impl Follow {
-    /// Opens the stream; everything that happens from now on will be told.
-    pub async fn open(client: &Client) -> Result<Self, ClientError> {
-        let (_, stream) = client.event_stream(None).await?;
+    /// Opens the stream; everything after the revision that is returned will be told.
+    pub async fn open(client: &Client) -> Result<(Self, Ready), ClientError> {
+        let (first, stream) = client.event_stream(None).await?;
         let seen = stream.seen();
-        Ok(Self { client: client.clone(), stream: Some(stream), seen })
+        let follow = Self { client: client.clone(), stream: Some(stream), seen };
+        Ok((follow, first.ready().clone()))
     }
 
     /// What happens next. Cancel-safe.
@@ -58,9 +59,9 @@ impl Follow {
         }
         loop {
             sleep(RECONNECT_PAUSE).await;
-            if let Ok((_, stream)) = self.client.event_stream(self.seen).await {
+            if let Ok((first, stream)) = self.client.event_stream(self.seen).await {
                 self.stream = Some(stream);
-                return News::Back;
+                return News::Back(first);
             }
         }
     }

@@ -8,6 +8,7 @@ mod arguments;
 mod block;
 mod board;
 mod candidates;
+mod chronicle;
 mod cli;
 mod commands;
 mod error;

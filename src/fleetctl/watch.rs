@@ -12,7 +12,6 @@ use super::Context;
 use super::error::{Error, ExitStatus};
 use super::follow::{Follow, News};
 use super::ui::Screen;
-use crate::api::Event;
 use crate::api::client::ClientError;
 
 /// Events that come so soon after the first are part of the same change.
@@ -45,7 +44,7 @@ async fn show(
     refresh: bool,
     look: impl AsyncFn() -> Result<String, Error>,
 ) -> Result<ExitStatus, Error> {
-    let mut follow = Follow::open(&context.client).await?;
+    let (mut follow, _) = Follow::open(&context.client).await?;
     let mut due = Some(Instant::now());
     loop {
         tokio::select! {
@@ -61,7 +60,6 @@ async fn show(
                 Err(error) => return Err(error),
             },
             news = follow.next() => match news {
-                News::Event(event) if matches!(*event, Event::Ready(_)) => {}
                 News::Event(_) => {
                     let soon = Instant::now() + SETTLE;
                     due = Some(due.map_or(soon, |due| due.min(soon)));
@@ -70,7 +68,7 @@ async fn show(
                     screen.notice(lost(&error))?;
                     due = None;
                 }
-                News::Back => due = Some(Instant::now()),
+                News::Back(_) => due = Some(Instant::now()),
             },
         }
     }

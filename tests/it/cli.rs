@@ -10,6 +10,7 @@ mod bring_up;
 mod cluster;
 mod command_line;
 mod diff;
+mod events;
 mod export;
 mod fd_forward;
 mod fields;

@@ -4,6 +4,7 @@ pub(super) mod apply;
 pub(super) mod cat;
 pub(super) mod destroy;
 pub(super) mod diff;
+pub(super) mod events;
 pub(super) mod export;
 pub(super) mod fd_forward;
 pub(super) mod journal;
@@ -32,6 +33,7 @@ pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::Cat(args) => cat::run(context, args).await,
         Command::Destroy(args) => destroy::run(context, args).await,
         Command::Diff(args) => diff::run(context, args).await,
+        Command::Events(args) => events::run(context, args).await,
         Command::Export(args) => export::run(context, args).await,
         Command::FdForward(args) => fd_forward::run(args),
         Command::Journal(args) => journal::run(context, args).await,

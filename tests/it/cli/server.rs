@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
 use fleet::api::{
@@ -49,13 +49,21 @@ pub fn router(script: Script) -> Router {
     Router::new().fallback(answer).with_state(script)
 }
 
-async fn answer(Shared(script): Shared<Script>, method: Method, uri: Uri, body: Bytes) -> Response {
+async fn answer(
+    Shared(script): Shared<Script>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let mut cluster = script.lock();
     let path = uri.path().strip_prefix(BASE).and_then(|path| path.strip_prefix('/'));
     let path = path.unwrap_or_default().to_owned();
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let request = format!("{method} {path}");
-    cluster.asked.push(format!("{request}{query}"));
+    let after = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let after = after.map(|id| format!(" after {id}")).unwrap_or_default();
+    cluster.asked.push(format!("{request}{query}{after}"));
     if let Some((_, status, message)) =
         cluster.refuse.as_ref().filter(|(prefix, ..)| request.starts_with(prefix))
     {
@@ -127,6 +135,7 @@ fn events(cluster: &Cluster) -> Response {
         let value = serde_json::to_value(&event).unwrap();
         let message = sse::Event::default()
             .event(value["event"].as_str().unwrap())
+            .id(value["data"]["revision"].to_string())
             .data(value["data"].to_string());
         Some((Ok::<_, Infallible>(message), (None, told)))
     });
