@@ -7,7 +7,7 @@ DESTDIR ?=
 BIN     ?= target/release
 
 SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/guestbook-images scripts/docker-run.sh \
-                scripts/lib/*.sh scripts/machine/entrypoint .ci/run vagrant/provision.sh
+                scripts/lib/*.sh scripts/machine/entrypoint src/fleetctl/ssh/keep.sh .ci/run vagrant/provision.sh
 
 .PHONY: help setup build demo demo-down test test-live test-demo check install
 

@@ -12,6 +12,7 @@ mod fleet;
 mod lifecycle;
 mod move_order;
 mod scenarios;
+mod ssh;
 mod stack;
 mod standalone;
 mod survival;

@@ -33,6 +33,9 @@ pub struct Words(Arc<Mutex<Vec<String>>>);
 /// What ssh writes about a machine whose key is not the known one (sshconnect.c).
 const CHANGED: &str = "REMOTE HOST IDENTIFICATION HAS CHANGED";
 
+/// What it writes of a key that it takes as it comes, which is what it was told to do.
+const ADDED: &str = "Warning: Permanently added";
+
 impl Words {
     /// What a program that has ended wrote.
     pub fn of(text: &[u8]) -> Self {
@@ -52,10 +55,11 @@ impl Words {
 
     fn hear(&self, line: &str) {
         let line = line.trim();
-        if line.is_empty() {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let repeated = lines.last().is_some_and(|last| last == line);
+        if line.is_empty() || repeated || line.starts_with(ADDED) {
             return;
         }
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let decided = lines.first().is_some_and(|first| first.contains(CHANGED));
         if line.contains(CHANGED) {
             lines.clear();
@@ -91,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_kept_and_the_one_that_decides() {
-        let words = Words::of(b"1\r\n\n2\n3\n4\n5\n");
+        let words = Words::of(b"1\r\n\n2\n3\n4\n4\n5\n");
         assert_eq!((words.to_string().as_str(), words.key_changed()), ("2; 3; 4; 5", false));
         let text = format!("@@@\n@ WARNING: {CHANGED}! @\n1\n2\n3\n4\n5\n");
         assert!(Words::of(text.as_bytes()).key_changed());
