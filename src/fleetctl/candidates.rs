@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use super::Context;
 use super::error::Error;
 use super::names::Named;
-use super::source::{self, Found};
+use super::source::{self, Found, Origin};
 use crate::api::Unit;
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
@@ -79,7 +79,7 @@ impl Wanted {
             found = match template {
                 Some((template, unit)) => Some(Found {
                     file: source::stored(template, unit)?,
-                    origin: format!("{template} in the cluster"),
+                    origin: Origin::Cluster(template.clone()),
                 }),
                 None => source::template_on_disk(&argument, &name)?,
             };

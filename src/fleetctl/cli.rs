@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::arguments::{self, Ready};
 use super::commands::{
     apply, cat, destroy, diff, events, export, fd_forward, journal, list_machines, list_unit_files,
-    list_units, load, restart, ssh, start, status, stop, submit, unload, version, why,
+    list_units, load, restart, ssh, start, status, stop, submit, unload, verify, version, why,
 };
 use super::globals::{Globals, without_idle_variables};
 use super::ssh::SshArgs;
@@ -65,6 +65,7 @@ pub(super) enum Command {
     Stop(stop::StopArgs),
     Submit(submit::SubmitArgs),
     Unload(unload::UnloadArgs),
+    Verify(verify::VerifyArgs),
     Version(version::VersionArgs),
     Why(why::WhyArgs),
 }

@@ -21,6 +21,7 @@ mod list;
 mod lower;
 mod machines;
 mod names;
+mod old_spellings;
 mod output;
 mod process;
 mod queue;
@@ -34,6 +35,7 @@ mod tell;
 mod there;
 mod transition;
 mod ui;
+mod verify;
 mod wait;
 mod watch;
 

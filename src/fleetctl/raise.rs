@@ -13,7 +13,8 @@ use super::candidates::{Candidate, Contents, candidates};
 use super::error::{Error, ExitStatus};
 use super::goal::Goal;
 use super::names;
-use super::source::{Found, is_global};
+use super::old_spellings::OldSpellings;
+use super::source::{Found, Origin, is_global};
 use super::task::{Change, Task, Then};
 use super::tell;
 use super::transition::{Step, Stored, Verb, step};
@@ -38,6 +39,8 @@ pub struct RaiseArgs {
 struct Planned {
     task: Task,
     warnings: Vec<String>,
+    /// What the cluster will get from here.
+    stored: Option<Found>,
 }
 
 /// Runs one of the commands that bring units up.
@@ -53,11 +56,13 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
     let (watch, candidates) = tokio::try_join!(watch, candidates)?;
 
     let mut tasks = Vec::with_capacity(candidates.len());
+    let mut old = OldSpellings::default();
     let mut good = true;
     for candidate in candidates {
         match candidate.and_then(|candidate| plan(verb, candidate, args)) {
             Ok(planned) => {
                 planned.warnings.iter().for_each(|warning| context.ui.warn(warning));
+                planned.stored.iter().for_each(|found| old.add(found));
                 tasks.push(planned.task);
             }
             Err(error) => {
@@ -66,6 +71,7 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
             }
         }
     }
+    old.warning().iter().for_each(|warning| context.ui.warn(warning));
     if !good {
         return Err(Error::Told);
     }
@@ -81,7 +87,7 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
         let reason = format!("a template runs nowhere: {word} an instance, as {instance}");
         return Err(Error::Unit { name, reason });
     }
-    let Chosen { step, file, had, ignored } = choose(verb, &name, contents, args.replace)?;
+    let Chosen { step, file, origin, had, ignored } = choose(verb, &name, contents, args.replace)?;
     let mut notices: Vec<String> = ignored.into_iter().collect();
     let change = match step {
         Step::Keep => Change::Keep,
@@ -108,13 +114,16 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
         Some(goal) => Then::Reach(goal, Vec::new()),
     };
     let task = Task { name, change, then };
-    Ok(Planned { task, warnings: notices })
+    let stored = origin.map(|origin| Found { file, origin });
+    Ok(Planned { task, warnings: notices, stored })
 }
 
 /// The step to take, and the file that counts.
 struct Chosen {
     step: Step,
     file: UnitFile,
+    /// Where it was found, if it is to be stored.
+    origin: Option<Origin>,
     /// What was wanted of the unit, if the cluster had it.
     had: Option<TargetState>,
     /// What to say of a file that does not count.
@@ -123,9 +132,9 @@ struct Chosen {
 
 fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Result<Chosen, Error> {
     let (file, desired, other) = match contents {
-        Contents::New(Found { file, .. }) => {
+        Contents::New(Found { file, origin }) => {
             let step = Step::Store(verb.target());
-            return Ok(Chosen { step, file, had: None, ignored: None });
+            return Ok(Chosen { step, file, origin: Some(origin), had: None, ignored: None });
         }
         Contents::Stored { file, desired, other } => (file, desired, other),
     };
@@ -139,13 +148,15 @@ fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Res
         .map_err(|too_far_up| refusal(name, &too_far_up))?;
     let had = Some(desired);
     Ok(match (step, other) {
-        (Step::Store(_), Some(Found { file, .. })) => Chosen { step, file, had, ignored: None },
+        (Step::Store(_), Some(Found { file, origin })) => {
+            Chosen { step, file, origin: Some(origin), had, ignored: None }
+        }
         (_, Some(Found { origin, .. })) => {
             let ignored = format!(
                 "{name} in the cluster differs from {origin}, which is not used: --replace \
                  replaces it"
             );
-            Chosen { step, file, had, ignored: Some(ignored) }
+            Chosen { step, file, origin: None, had, ignored: Some(ignored) }
         }
         (_, None) => {
             let ignored = reworded.filter(|_| replace).map(|Found { origin, .. }| {
@@ -154,7 +165,7 @@ fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Res
                      as comments: it is not replaced"
                 )
             });
-            Chosen { step, file, had, ignored }
+            Chosen { step, file, origin: None, had, ignored }
         }
     })
 }

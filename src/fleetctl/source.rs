@@ -3,6 +3,7 @@
 //! In order: a file on disk; its template in the cluster; its template on disk, in the same folder.
 //! What is in the cluster already comes before all of these: see [`transition`](super::transition).
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,26 @@ use crate::unitfile::{FILE_BYTES_MAX, UnitFile, UnitName};
 pub struct Found {
     /// The file.
     pub file: UnitFile,
-    /// For messages.
-    pub origin: String,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// Where a unit file was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file on disk.
+    Disk(PathBuf),
+    /// A template in the cluster.
+    Cluster(UnitName),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(path) => write!(f, "{}", path.display()),
+            Self::Cluster(template) => write!(f, "{template} in the cluster"),
+        }
+    }
 }
 
 /// The file on disk that an argument means: with the unit's type where the argument leaves it out,
@@ -81,7 +100,7 @@ pub fn read(path: &Path) -> Result<Option<Found>, Error> {
         .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
     let parsed = UnitFile::parse(&text);
     let file = parsed.map_err(|source| Error::Parse { path: PathBuf::from(path), source })?;
-    Ok(Some(Found { file, origin: path.display().to_string() }))
+    Ok(Some(Found { file, origin: Origin::Disk(path.to_owned()) }))
 }
 
 fn is_absence(error: &io::Error) -> bool {
@@ -105,7 +124,7 @@ mod tests {
         let argument = folder.path().join(argument).display().to_string();
         let name = UnitName::from_argument(&argument).unwrap();
         let base = |found: Option<Found>| {
-            Some(Path::new(&found?.origin).file_name()?.to_str()?.to_owned())
+            Some(Path::new(&found?.origin.to_string()).file_name()?.to_str()?.to_owned())
         };
         let disk = on_disk(&argument, &name).unwrap();
         (base(disk), base(template_on_disk(&argument, &name).unwrap()))

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::nearest::nearest;
+use super::words::{self, OpenQuote};
+use crate::unitfile::nearest;
 
 /// fleet's own section. systemd passes over sections that begin with `X-`.
 pub(super) const SECTION: &str = "X-Fleet";
@@ -47,9 +48,18 @@ impl Key {
         Some((SPELLINGS[rank].1, rank))
     }
 
-    /// Whether several values may stand on one line without quotes.
-    pub(super) fn is_list(self) -> bool {
-        matches!(self, Key::MachineOf | Key::Conflicts | Key::Replaces)
+    /// The spelling that this one is an older one of, if it is.
+    pub(super) fn renamed(name: &str) -> Option<Key> {
+        let (key, _) = Key::spelled(name)?;
+        (key.to_string() != name).then_some(key)
+    }
+
+    /// The values in a line of this option. Patterns and names of units need no quotes to be several.
+    pub(super) fn split(self, line: &str) -> Result<Vec<words::At<'_>>, OpenQuote> {
+        match self {
+            Key::MachineOf | Key::Conflicts | Key::Replaces => words::split(line),
+            Key::MachineId | Key::MachineMetadata | Key::Global => words::split_quoted(line),
+        }
     }
 }
 

@@ -7,10 +7,11 @@
 //! - *systemd state*: what systemd says of it, in systemd's words.
 //! - *Timestamp*: a moment, to the second.
 
+pub mod fix;
 mod glob;
 mod keys;
+pub mod lint;
 mod machine;
-mod nearest;
 mod relations;
 mod requirements;
 mod state;
@@ -21,10 +22,11 @@ mod words;
 pub use glob::{Glob, GlobError, GlobFault};
 pub use keys::Key;
 pub use machine::{MachineId, MachineIdError};
-pub use nearest::similar;
 pub use relations::{needs, relations};
 pub use requirements::{RequirementFault, Requirements, RequirementsError};
 pub use state::{SystemdState, TargetState, TargetStateError};
 pub use time::{Timestamp, TimestampError};
 pub use validate::{InvalidUnit, Warning, validate, warnings};
 pub use words::OpenQuote;
+
+pub use crate::unitfile::similar;

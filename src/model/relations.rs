@@ -33,6 +33,7 @@ fn named(name: &UnitName, file: &UnitFile, options: &[&str]) -> BTreeSet<UnitNam
         .iter()
         .flat_map(|option| file.get_all("Unit", option))
         .flat_map(|value| words::split(value).unwrap_or_default())
+        .map(|(_, word)| word)
         // Before specifiers make even more of what is too long for a name.
         .filter(|word| word.len() <= NAME_BYTES_MAX)
         .filter_map(|word| UnitName::parse(&expand(word, name)).ok());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::{Key, SECTION};
-use super::words::{self, OpenQuote};
+use super::words::OpenQuote;
 use super::{Glob, GlobError, MachineId, MachineIdError};
 use crate::unitfile::{NameError, UnitFile, UnitName, depends_on_instance, expand, shown};
 
@@ -60,6 +60,7 @@ impl Requirements {
 ///
 /// In order, but values of a better spelling come first: files of 2014 carry several, for old
 /// and new fleets, and where only one value can count it is that of the best (as in fleet 1.0).
+#[derive(Default)]
 pub(super) struct Declared<'a>(BTreeMap<Key, Vec<(usize, &'a str)>>);
 
 impl<'a> Declared<'a> {
@@ -75,9 +76,8 @@ impl<'a> Declared<'a> {
                 continue;
             }
             let refuse = |fault| RequirementsError { key, value: shown(line), fault };
-            let split = if key.is_list() { words::split } else { words::split_quoted };
             let values = all.entry(key).or_default();
-            for value in split(line).map_err(|e| refuse(e.into()))? {
+            for (_, value) in key.split(line).map_err(|e| refuse(e.into()))? {
                 if value.len() > VALUE_BYTES_MAX {
                     return Err(refuse(RequirementFault::TooLong));
                 }
@@ -116,6 +116,18 @@ impl<'a> Declared<'a> {
             })
             .collect()
     }
+}
+
+/// Whether a value of a key can be understood, its specifiers being expanded already.
+pub(super) fn check(key: Key, value: &str) -> Result<(), RequirementFault> {
+    match key {
+        Key::MachineId => drop(MachineId::parse(value)?),
+        Key::MachineOf => drop(UnitName::parse(value)?),
+        Key::MachineMetadata => drop(pair(value)?),
+        Key::Conflicts | Key::Replaces => drop(Glob::parse(value)?),
+        Key::Global => drop(boolean(value)?),
+    }
+    Ok(())
 }
 
 fn sorted<T: Ord>(values: Vec<T>) -> Vec<T> {

@@ -26,24 +26,33 @@ pub fn validate(name: &UnitName, file: &UnitFile) -> Result<Requirements, Invali
     if file.options().is_empty() {
         return Err(InvalidUnit::Empty);
     }
+    match contradictions(name, file)?.into_iter().next() {
+        Some(contradiction) => Err(contradiction),
+        None => Ok(Requirements::of(name, file)?),
+    }
+}
+
+/// Everything in `[X-Fleet]` that cannot hold at once.
+pub(super) fn contradictions(
+    name: &UnitName,
+    file: &UnitFile,
+) -> Result<Vec<InvalidUnit>, RequirementsError> {
     let requirements = Requirements::of(name, file)?;
     let declared = Declared::read(file)?;
     let said = |key| declared.has(key) && (key != Key::Global || requirements.global);
-    for (first, second) in EXCLUSIVE {
-        if said(first) && said(second) {
-            return Err(InvalidUnit::Exclusive { first, second });
-        }
-    }
+    let exclusive = EXCLUSIVE.into_iter().filter(|(first, second)| said(*first) && said(*second));
+    let mut found: Vec<InvalidUnit> =
+        exclusive.map(|(first, second)| InvalidUnit::Exclusive { first, second }).collect();
     for (key, globs) in
         [(Key::Conflicts, &requirements.conflicts), (Key::Replaces, &requirements.replaces)]
     {
         for peer in &requirements.machine_of {
             if let Some(glob) = globs.iter().find(|glob| glob.matches(peer.as_str())) {
-                return Err(InvalidUnit::Peer { peer: peer.clone(), key, glob: glob.clone() });
+                found.push(InvalidUnit::Peer { peer: peer.clone(), key, glob: glob.clone() });
             }
         }
     }
-    Ok(requirements)
+    Ok(found)
 }
 
 /// Why a unit cannot be submitted.

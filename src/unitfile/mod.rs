@@ -1,13 +1,19 @@
-//! Text to unit file and back, names, specifiers, hash. Pure: no I/O, no tokio, knows no other room.
+//! Text to unit file and back, names, specifiers, hash, and what is wrong in a text. Pure: no I/O, no tokio,
+//! knows no other room.
 //!
 //! The syntax is systemd's (systemd.syntax(7)); what the options mean is not known here.
 
+mod command;
+mod draft;
 mod error;
 mod hash;
 mod lines;
+pub mod lint;
 mod name;
+mod nearest;
 mod option;
 mod parse;
+mod quoting;
 mod shown;
 mod specifier;
 mod unit_type;
@@ -15,11 +21,16 @@ mod write;
 
 use std::sync::Arc;
 
+pub(crate) use command::{Command, commands};
+pub use draft::{Draft, Entry, Place, Section};
 pub use error::{OptionError, OptionFault, ParseError, ParseErrorKind};
 pub use hash::{HashError, UnitHash};
 pub use lines::LINE_BYTES_MAX;
 pub use name::{NAME_BYTES_MAX, NameError, NameErrorKind, UnitName};
+pub(crate) use nearest::nearest;
+pub use nearest::similar;
 pub use option::{SECTION_BYTES_MAX, UnitOption};
+pub(crate) use quoting::Word;
 pub(crate) use shown::shown;
 pub(crate) use specifier::depends_on_instance;
 pub use specifier::expand;

@@ -12,25 +12,70 @@ use super::option::{self, UnitOption};
 pub(super) fn parse(text: &str) -> Result<Vec<UnitOption>, ParseError> {
     check_size(text)?;
     let mut options = Vec::new();
-    let mut section = None;
-    for line in Lines::of(text) {
-        let Line { number, text } = line?;
-        let refuse = |kind| ParseError { line: number, kind };
-        let read = option::joined(&text);
-        if read.is_empty() {
-            continue;
-        }
-        if read.starts_with('[') {
-            section = Some(header(&read).map_err(refuse)?);
-        } else {
-            let section = section.as_deref();
-            options.push(assignment(section, &text).map_err(refuse)?);
+    for statement in Statements::of(text) {
+        if let (_, Statement::Assignment(option)) = statement? {
+            options.push(option);
         }
     }
     Ok(options)
 }
 
-fn check_size(text: &str) -> Result<(), ParseError> {
+/// What a line says.
+pub(super) enum Statement {
+    /// `[…]`, with the name of the section.
+    Header(String),
+    /// `name=value`, in the section above it.
+    Assignment(UnitOption),
+}
+
+/// What the lines of a file say, in order, each with its line. After a line that is wrong, it goes
+/// on with the next.
+pub(super) struct Statements<'a> {
+    lines: Lines<'a>,
+    section: Option<String>,
+}
+
+impl<'a> Statements<'a> {
+    /// Reads from the beginning of a file.
+    pub fn of(text: &'a str) -> Statements<'a> {
+        Statements { lines: Lines::of(text), section: None }
+    }
+
+    fn read(&mut self, line: &Line) -> Result<Option<Statement>, ParseErrorKind> {
+        let read = option::joined(&line.text);
+        if read.is_empty() {
+            return Ok(None);
+        }
+        if read.starts_with('[') {
+            let name = header(&read)?;
+            self.section = Some(name.clone());
+            return Ok(Some(Statement::Header(name)));
+        }
+        let option = assignment(self.section.as_deref(), &line.text)?;
+        Ok(Some(Statement::Assignment(option)))
+    }
+}
+
+impl Iterator for Statements<'_> {
+    type Item = Result<(Line, Statement), ParseError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = match self.lines.next()? {
+                Ok(line) => line,
+                Err(error) => return Some(Err(error)),
+            };
+            match self.read(&line) {
+                Ok(None) => {}
+                Ok(Some(statement)) => return Some(Ok((line, statement))),
+                Err(kind) => return Some(Err(ParseError { line: line.number, kind })),
+            }
+        }
+    }
+}
+
+/// Whether a file is small enough.
+pub(super) fn check_size(text: &str) -> Result<(), ParseError> {
     if text.len() <= FILE_BYTES_MAX {
         return Ok(());
     }

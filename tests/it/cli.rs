@@ -21,4 +21,5 @@ mod road;
 mod server;
 mod ssh;
 mod tls;
+mod verify;
 mod watch;

@@ -12,6 +12,7 @@ mod diff;
 mod docs;
 mod glob;
 mod http;
+mod lint;
 mod live_figures;
 mod metrics;
 mod names;

@@ -19,6 +19,7 @@ pub(super) mod status;
 pub(super) mod stop;
 pub(super) mod submit;
 pub(super) mod unload;
+pub(super) mod verify;
 pub(super) mod version;
 pub(super) mod why;
 
@@ -48,6 +49,7 @@ pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::Stop(args) => stop::run(context, args).await,
         Command::Submit(args) => submit::run(context, args).await,
         Command::Unload(args) => unload::run(context, args).await,
+        Command::Verify(args) => verify::run(context, args).await,
         Command::Version(args) => version::run(context, args),
         Command::Why(args) => why::run(context, args).await,
     }

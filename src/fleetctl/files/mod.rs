@@ -74,7 +74,7 @@ pub fn gather(paths: &[PathBuf], default: TargetState) -> Result<Files, Vec<Erro
 }
 
 /// The files in a folder that count, in order of name.
-fn members(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub fn members(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Read { path: folder.to_owned(), source };
     let mut members = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -111,7 +111,7 @@ impl Files {
         let refused = |reason: String| Error::Unit { name: name.clone(), reason };
         validate(&name, &file).map_err(|invalid| refused(invalid.to_string()))?;
         let state = wanted(&name, &file, default).map_err(|error| refused(error.to_string()))?;
-        let wish = Wish { file, state, origin };
+        let wish = Wish { file, state, origin: origin.to_string() };
         match self.wishes.insert(name.clone(), wish) {
             Some(Wish { origin: first, .. }) if Path::new(&first) != path => {
                 Err(Error::NamedTwice { name, first, second: path.display().to_string() })

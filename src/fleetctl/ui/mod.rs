@@ -17,6 +17,7 @@ pub use screen::Screen;
 pub use tint::{Tint, Tone};
 
 use super::error::Error;
+use crate::unitfile::lint::Severity;
 
 const RED: &str = "1;31";
 const YELLOW: &str = "1;33";
@@ -126,6 +127,12 @@ impl Ui {
     /// Something that failed.
     pub fn fail(&self, text: &str) {
         self.talk(&format!("{} {text}", self.paint(RED, "error:")));
+    }
+
+    /// The word for a severity, for a place among data on a terminal.
+    pub fn severity(&self, severity: Severity) -> String {
+        let colour = if severity == Severity::Error { RED } else { YELLOW };
+        self.paint(colour, severity.as_str())
     }
 
     /// An error with its causes and what to do about it.

@@ -8,7 +8,7 @@ const CHARACTERS_PER_SLIP: usize = 3;
 /// The candidate whose text takes the fewest keystrokes to make of `name`, and how many that are:
 /// characters to add, remove, replace, or swap with their neighbour. Upper and lower case are
 /// alike; of several candidates, the first one.
-pub(super) fn nearest<T>(
+pub(crate) fn nearest<T>(
     name: &str,
     candidates: impl IntoIterator<Item = T>,
     text: impl Fn(&T) -> &str,
