@@ -8,6 +8,7 @@ mod bad_input;
 mod cluster;
 mod daemon;
 mod docker_run;
+mod facts;
 mod fleet;
 mod lifecycle;
 mod move_order;

@@ -203,12 +203,9 @@ async fn at(moment: Option<Timestamp>) {
     }
 }
 
-/// Whether anything changed that a schedule depends on. What machines report is not among that.
+/// Whether anything changed that a schedule depends on. What systemd reports is not among that.
 fn news(cluster: &Cluster, since: Revision) -> bool {
-    let matters = |key: &Key| {
-        let reported = matches!(key, Key::State(..) | Key::Survey | Key::Figures(_));
-        !(reported || matches!(key, Key::Leader | Key::Planned(_)))
-    };
+    let matters = |key: &Key| !matches!(key, Key::State(..) | Key::Leader | Key::Planned(_));
     cluster.changed_since(since).is_none_or(|keys| keys.iter().any(matters))
 }
 

@@ -3,10 +3,10 @@
 //! It holds what is stored, typed, and a short log of which keys changed when. It must not decide
 //! anything: that is the engine's.
 
-use crate::fleetd::chain::chain;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::change_log::ChangeLog;
 use super::keys::Key;
 use super::mirror::View;
 use super::records::{
@@ -15,12 +15,9 @@ use super::records::{
 };
 use super::schedule::Schedule;
 use super::store::{Event, KeyValue, Range, Revision};
+use crate::fleetd::chain::chain;
 use crate::model::{MachineId, Requirements, TargetState, validate};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
-
-/// How many changed keys are remembered for readers that come back: enough for a thousand units
-/// that all start while a reader was away, at about a hundred bytes each.
-const LOG_LENGTH_MAX: usize = 10_000;
 
 /// Everything that is stored, at one revision.
 #[derive(Debug, Default)]
@@ -306,40 +303,6 @@ fn remove_within<K: Ord, V: Default + PartialEq>(
         if *value == V::default() {
             map.remove(key);
         }
-    }
-}
-
-/// Which keys changed, in order of revision, back to some revision.
-#[derive(Debug, Default)]
-struct ChangeLog {
-    /// Everything after this revision is in the log.
-    complete_after: Revision,
-    changes: VecDeque<(Revision, Key)>,
-}
-
-impl ChangeLog {
-    fn starting_at(revision: Revision) -> ChangeLog {
-        ChangeLog { complete_after: revision, changes: VecDeque::new() }
-    }
-
-    fn push(&mut self, revision: Revision, key: &Key) {
-        if revision <= self.complete_after {
-            return;
-        }
-        if self.changes.len() == LOG_LENGTH_MAX
-            && let Some((dropped, _)) = self.changes.pop_front()
-        {
-            self.complete_after = dropped;
-        }
-        self.changes.push_back((revision, key.clone()));
-    }
-
-    fn since(&self, revision: Revision) -> Option<BTreeSet<Key>> {
-        if revision < self.complete_after {
-            return None;
-        }
-        let from = self.changes.partition_point(|(at, _)| *at <= revision);
-        Some(self.changes.range(from..).map(|(_, key)| key.clone()).collect())
     }
 }
 

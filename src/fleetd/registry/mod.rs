@@ -4,6 +4,7 @@
 //! This room knows keys, records and the store. It must not know why something is written: that
 //! is for the API, the engine and the agent to decide.
 
+mod change_log;
 mod cluster;
 mod embedded;
 mod etcd;
