@@ -19,7 +19,7 @@ pub struct Args {
     /// Check the configuration and end
     ///
     /// Prints the settings that would be used, without secrets, and warnings on stderr. Files that
-    /// it names are read. The exit status is 1 if fleetd would not start with it.
+    /// it names are read, etcd is not asked. The exit status is 1 if fleetd would not start.
     #[arg(long)]
     pub check_config: bool,
 

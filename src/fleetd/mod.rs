@@ -84,32 +84,34 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 fn start(args: Args) -> Result<(), Fatal> {
     let source = Source::new(args.config);
     let Loaded { settings, warnings } = source.load()?;
-    if args.check_config {
-        return check(&settings, &warnings);
-    }
-    let log = Log::to_stderr(settings.verbosity);
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(Fatal::Runtime)?;
+    if args.check_config {
+        return runtime.block_on(check(settings, &warnings));
+    }
+    let log = Log::to_stderr(settings.verbosity);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     runtime.block_on(async {
         let live = Live::new(source, settings.clone(), log).await;
         server::run(settings, live, args.standalone, args.listen).await
     })
 }
 
-/// Shows the settings that would be used, after what is wrong with them.
-fn check(settings: &Settings, warnings: &[String]) -> Result<(), Fatal> {
+/// Shows the settings that would be used, the address of this machine as it would be found among
+/// them, after what is wrong with them.
+async fn check(mut settings: Settings, warnings: &[String]) -> Result<(), Fatal> {
     for warning in warnings {
         eprintln!("fleetd: {warning}");
     }
     // Reads the files that are named; asks etcd nothing.
     EtcdStore::connect(settings.etcd.clone())?;
-    for line in config::shown(settings) {
+    settings.public_ip = Some(server::record(&settings).await.ip);
+    for line in config::shown(&settings) {
         println!("{line}");
     }
     Ok(())

@@ -39,6 +39,9 @@ fn values_are_bare_or_quoted_and_lists_have_two_forms() {
         assert_eq!(settings.etcd.endpoints, ["http://a:1", "http://b:2"]);
         assert_eq!(settings.agent_ttl, Duration::from_secs(90));
     }
+    let odd = "etcd_username=u\r\netcd_password = a#b;c=d%e\\f\"g \n";
+    let (_, password) = from_file(odd).unwrap().settings.etcd.user.unwrap();
+    assert_eq!(password, "a#b;c=d%e\\f\"g");
     let settings = from_file("metadata=\"disk=ssd,region=us-east=1\"\n").unwrap().settings;
     let metadata: Vec<_> = settings.metadata.into_iter().collect();
     assert_eq!(metadata, [("disk".into(), "ssd".into()), ("region".into(), "us-east=1".into())]);

@@ -186,6 +186,7 @@ async fn what_is_wrong_is_told_and_changes_nothing() {
             405,
             "allow: GET,HEAD,PATCH",
         ),
+        ("posted metrics", request("POST /metrics", "", b""), 405, "allow: GET,HEAD"),
         ("options", request("OPTIONS /fleet/v1/state", "", b""), 405, r#""code":405"#),
         ("an invented method", request("BREW /fleet/v1/state", "", b""), 405, r#""code":405"#),
         ("a slash too much", request("GET /fleet/v1/units/", "", b""), 404, r#""code":404"#),

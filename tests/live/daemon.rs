@@ -78,6 +78,15 @@ fn a_reload_moves_what_no_longer_fits_and_nothing_else() {
     fleet.until("moves.service on m1", moved);
     assert_eq!(fleet.until_active("stays.service"), "m2");
 
+    let page = || curl("m2", &["http://fleet/fleet/v1/units"]);
+    assert!(!page().contains("nextPageToken"), "{}", page());
+    m2.say("metadata=machine=m2,rack=b\ntoken_limit=1");
+    until_said(&fleet, "m2", "token_limit=1: in effect");
+    wait_for(PATIENCE, "pages of one", || match page() {
+        page if page.contains("nextPageToken") => Ok(()),
+        page => Err(page),
+    });
+
     m2.say("metadata=machine=m2,rack=b\nagent_ttl=soon");
     until_said(&fleet, "m2", "the settings stay as they were");
     until_said(&fleet, "m2", "agent_ttl=soon: should be a time");

@@ -15,7 +15,11 @@ pub(super) struct Link {
 const ADVICE: &[(&str, &str)] = &[
     ("user name is empty", "etcd wants a user: set etcd_username and etcd_password"),
     ("authentication failed", "check etcd_username and etcd_password"),
-    ("permission denied", "grant etcd_username to read and write all under etcd_key_prefix"),
+    (
+        "permission denied",
+        "the user (etcd_username, or else the name in etcd_certfile) must be granted to read and \
+         write all under etcd_key_prefix",
+    ),
     ("not valid for name", "write each member in etcd_servers as its certificate names it"),
     ("invalid peer certificate", "is etcd_cafile of the authority that signed etcd's certificate?"),
     ("tls handshake eof", "does etcd speak TLS there? If not, write http:// in etcd_servers"),
@@ -26,6 +30,7 @@ const ADVICE: &[(&str, &str)] = &[
 const HUNG_UP: &[&str] = &[
     "connection closed",
     "broken pipe",
+    "connection reset",
     "reset by peer",
     "BadCertificate",
     "CertificateRequired",
