@@ -2,14 +2,16 @@
 //!
 //! What a command does, and its own flags, are in its file under [`commands`](super::commands).
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::arguments::{self, Ready};
 use super::commands::{
-    apply, cat, destroy, diff, events, export, fd_forward, journal, list_machines, list_unit_files,
-    list_units, load, restart, ssh, start, status, stop, submit, unload, verify, version, why,
+    apply, cat, completions, destroy, diff, events, export, fd_forward, journal, list_machines,
+    list_unit_files, list_units, load, man, restart, ssh, start, status, stop, submit, unload,
+    verify, version, why,
 };
 use super::globals::{Globals, without_idle_variables};
 use super::ssh::SshArgs;
@@ -42,12 +44,22 @@ impl Cli {
         let mut matches = tree.try_get_matches_from_mut(arguments)?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut tree))
     }
+
+    /// Where the API is, by the flags among words which need not be a whole command line; `None` if
+    /// that cannot be told, or it is behind a tunnel.
+    pub fn near(words: impl IntoIterator<Item = OsString>) -> Option<Globals> {
+        let tree = without_idle_variables(Self::command(), &BTreeSet::new());
+        let matches = tree.ignore_errors(true).try_get_matches_from(words).ok()?;
+        let ssh = SshArgs::from_arg_matches(&matches).ok()?;
+        Globals::from_arg_matches(&matches).ok().filter(|_| ssh.tunnel.is_none())
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Apply(apply::ApplyArgs),
     Cat(cat::CatArgs),
+    Completions(completions::CompletionsArgs),
     Destroy(destroy::DestroyArgs),
     Diff(diff::DiffArgs),
     Events(events::EventsArgs),
@@ -58,6 +70,8 @@ pub(super) enum Command {
     ListUnitFiles(list_unit_files::ListUnitFilesArgs),
     ListUnits(list_units::ListUnitsArgs),
     Load(load::LoadArgs),
+    #[command(hide = true)]
+    Man(man::ManArgs),
     Restart(restart::RestartArgs),
     Ssh(ssh::SshCommandArgs),
     Start(start::StartArgs),
@@ -73,7 +87,7 @@ pub(super) enum Command {
 impl Command {
     /// Whether it needs nobody but this machine, and so no tunnel.
     pub(super) fn is_local(&self) -> bool {
-        matches!(self, Self::FdForward(_) | Self::Version(_))
+        matches!(self, Self::Completions(_) | Self::FdForward(_) | Self::Man(_) | Self::Version(_))
     }
 }
 

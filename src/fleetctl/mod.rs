@@ -11,6 +11,7 @@ mod candidates;
 mod chronicle;
 mod cli;
 mod commands;
+mod complete;
 mod error;
 mod files;
 mod follow;
@@ -26,6 +27,7 @@ mod output;
 mod process;
 mod queue;
 mod raise;
+mod reference;
 mod remind;
 mod source;
 mod ssh;
@@ -63,6 +65,9 @@ struct Context {
 
 /// Runs the program on the process's own arguments and environment.
 pub fn main() -> ExitCode {
+    if let Some(answered) = complete::answer() {
+        return answered;
+    }
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return answer(&error),

@@ -1,9 +1,11 @@
 //! fleetd's command line.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_mangen::Man;
 
 /// Run units on this machine and help to run the cluster
 #[derive(Debug, Parser)]
@@ -36,6 +38,18 @@ pub struct Args {
     /// reaches it start anything as root: think twice before using TCP.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<String>,
+
+    /// Print the manual page
+    #[arg(long, hide = true)]
+    pub man: bool,
+}
+
+/// The manual page, in the section of daemons.
+pub fn manual() -> io::Result<Vec<u8>> {
+    let page = Man::new(Args::command()).section("8").manual("fleet");
+    let mut text = Vec::new();
+    page.source(concat!("fleet ", env!("CARGO_PKG_VERSION"))).render(&mut text)?;
+    Ok(text)
 }
 
 /// The original took long options with one dash, as Go programs do.
@@ -72,7 +86,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
         Args::command().debug_assert();
     }
 }

@@ -24,6 +24,7 @@ pub mod sockets;
 pub mod systemd;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -65,6 +66,8 @@ enum Fatal {
     Signals(#[source] std::io::Error),
     #[error("the agent fell over")]
     Agent(#[source] tokio::task::JoinError),
+    #[error("cannot print the manual page")]
+    Manual(#[source] std::io::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
 }
@@ -82,6 +85,10 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(args: Args) -> Result<(), Fatal> {
+    if args.man {
+        let page = args::manual().and_then(|page| std::io::stdout().write_all(&page));
+        return page.map_err(Fatal::Manual);
+    }
     let source = Source::new(args.config);
     let Loaded { settings, warnings } = source.load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

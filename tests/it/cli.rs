@@ -9,6 +9,7 @@ mod bring_down;
 mod bring_up;
 mod cluster;
 mod command_line;
+mod complete;
 mod diff;
 mod events;
 mod export;

@@ -68,6 +68,42 @@ fn commands_of_fleetctl_exist() {
     }
 }
 
+/// The reference is what the program says; `RENEW=1` writes it anew.
+#[test]
+fn the_reference_is_what_fleetctl_says() {
+    let says = Command::new(env!("CARGO_BIN_EXE_fleetctl")).args(["man", "--markdown"]).output();
+    let says = String::from_utf8(says.unwrap().stdout).unwrap();
+    let path = root().join("docs/fleetctl.md");
+    if std::env::var_os("RENEW").is_some() {
+        std::fs::write(&path, &says).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let renew = "RENEW=1 cargo test --test it docs, then look at the difference";
+    assert!(says == written, "docs/fleetctl.md is not what fleetctl says: {renew}");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    let wrote =
+        Command::new(env!("CARGO_BIN_EXE_fleetctl")).arg("man").arg(&pages).status().unwrap();
+    assert!(wrote.success());
+    let reference = page("docs/fleetctl.md");
+    let commands = reference.lines().filter_map(|line| line.strip_prefix("## fleetctl "));
+    for name in commands.map(|command| format!("fleetctl-{command}")).chain(["fleetctl".into()]) {
+        let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
+        assert!(page.contains(&format!(".TH {name} 1")), "{name}: {page}");
+    }
+}
+
+#[test]
+fn fleetd_has_a_manual_page() {
+    let page = Command::new(env!("CARGO_BIN_EXE_fleetd")).arg("--man").output().unwrap();
+    let page = String::from_utf8(page.stdout).unwrap();
+    assert!(page.contains(".TH fleetd 8") && page.contains("standalone"), "{page}");
+}
+
 #[test]
 fn verbs_of_the_cluster_script_exist() {
     let script = page("scripts/cluster");

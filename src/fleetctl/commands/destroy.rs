@@ -8,6 +8,9 @@ use crate::fleetctl::lower::{LowerArgs, Verb, lower};
 
 /// Stop units, take them off their machines and forget them
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  fleetctl destroy hello.service 'web@*'")]
 pub struct DestroyArgs {
     #[command(flatten)]
     lower: LowerArgs,

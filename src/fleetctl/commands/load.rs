@@ -13,6 +13,10 @@ use crate::fleetctl::transition::Verb;
 /// cluster, or from its template on disk. A unit that was started is stopped. With --replace a
 /// file that differs replaces the stored one, unless the unit was started.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetctl load hello.service
+  fleetctl load web@1 web@2")]
 pub struct LoadArgs {
     #[command(flatten)]
     raise: RaiseArgs,

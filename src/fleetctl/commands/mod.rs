@@ -2,6 +2,7 @@
 
 pub(super) mod apply;
 pub(super) mod cat;
+pub(super) mod completions;
 pub(super) mod destroy;
 pub(super) mod diff;
 pub(super) mod events;
@@ -12,6 +13,7 @@ pub(super) mod list_machines;
 pub(super) mod list_unit_files;
 pub(super) mod list_units;
 pub(super) mod load;
+pub(super) mod man;
 pub(super) mod restart;
 pub(super) mod ssh;
 pub(super) mod start;
@@ -32,6 +34,7 @@ pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStat
     match command {
         Command::Apply(args) => apply::run(context, args).await,
         Command::Cat(args) => cat::run(context, args).await,
+        Command::Completions(args) => completions::run(context, args),
         Command::Destroy(args) => destroy::run(context, args).await,
         Command::Diff(args) => diff::run(context, args).await,
         Command::Events(args) => events::run(context, args).await,
@@ -42,6 +45,7 @@ pub(super) async fn run(context: &Context, command: &Command) -> Result<ExitStat
         Command::ListUnitFiles(args) => list_unit_files::run(context, args).await,
         Command::ListUnits(args) => list_units::run(context, args).await,
         Command::Load(args) => load::run(context, args).await,
+        Command::Man(args) => man::run(context, args),
         Command::Restart(args) => restart::run(context, args).await,
         Command::Ssh(args) => ssh::run(context, args).await,
         Command::Start(args) => start::run(context, args).await,

@@ -15,6 +15,10 @@ use crate::fleetctl::transition::Verb;
 /// waited for, and the reasons are told. With --replace a file that differs replaces the stored
 /// one and is started in its place.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetctl start hello.service
+  fleetctl start --replace units/web@1.service units/web@2.service")]
 pub struct StartArgs {
     #[command(flatten)]
     raise: RaiseArgs,

@@ -10,6 +10,10 @@ use crate::fleetctl::lower::{LowerArgs, Verb, lower};
 ///
 /// Waits until nothing of them runs. Units that were never loaded stay as they are.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetctl stop hello.service
+  fleetctl stop --block-attempts=20 'web@*'")]
 pub struct StopArgs {
     #[command(flatten)]
     lower: LowerArgs,

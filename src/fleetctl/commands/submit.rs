@@ -12,6 +12,9 @@ use crate::fleetctl::transition::Verb;
 /// A unit that the cluster has already keeps its file, and goes on as it is. With --replace a file
 /// that differs replaces the stored one, as long as the unit is inactive.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  fleetctl submit hello.service web@.service")]
 pub struct SubmitArgs {
     #[command(flatten)]
     raise: RaiseArgs,

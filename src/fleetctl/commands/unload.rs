@@ -10,6 +10,9 @@ use crate::fleetctl::lower::{LowerArgs, Verb, lower};
 ///
 /// The cluster still has their files afterwards.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  fleetctl unload hello.service")]
 pub struct UnloadArgs {
     #[command(flatten)]
     lower: LowerArgs,

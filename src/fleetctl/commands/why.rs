@@ -17,6 +17,9 @@ use crate::unitfile::UnitName;
 /// Prints for each unit whether it is placed, waits for a machine or is not wanted on one, and
 /// every machine that does not take it with that machine's reason.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  fleetctl why hello.service")]
 pub struct WhyArgs {
     /// The units
     #[arg(required = true, value_name = "UNIT")]
