@@ -39,6 +39,12 @@ const PURE: &[&str] = &[
     "fleetd/engine/departed.rs",
     "fleetd/agent/diff.rs",
     "fleetd/agent/task.rs",
+    "fleetctl/apply/order.rs",
+    "fleetctl/apply/plan.rs",
+    "fleetctl/apply/show.rs",
+    "fleetctl/apply/unified.rs",
+    "fleetctl/files/word.rs",
+    "fleetctl/queue.rs",
 ];
 const IMPURE: &[&str] =
     &["async ", ".await", "Instant", "SystemTime", "tracing", "std::fs", "std::env"];

@@ -1,6 +1,6 @@
 //! `fleetctl apply`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use crate::fleetctl::block::BlockArgs;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::files::{self, DefaultState, Files};
 use crate::fleetctl::machines::Machines;
-use crate::model::{Glob, warnings};
+use crate::model::{Glob, TargetState, warnings};
 use crate::unitfile::UnitName;
 
 /// Make the cluster as unit files say
@@ -25,7 +25,8 @@ use crate::unitfile::UnitName;
 ///
 /// Shows first what would change and where units would be, and asks. Then what goes, goes, and
 /// what comes, comes: each unit after those that it names in MachineOf, Requires, Requisite,
-/// BindsTo, Wants or After. A unit that fails keeps those from coming that cannot be without it.
+/// BindsTo, Wants or After. A unit that fails keeps those from coming that cannot be without it. One
+/// that is as its file says and has failed is told of, and left alone.
 ///
 /// With --dry-run the exit status is 2 if there is something to change, and 0 if not.
 #[derive(Debug, Args)]
@@ -75,6 +76,7 @@ pub async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatus, Erro
     let cluster = snapshot(context).await?;
     let planned = plan(&files.wishes, &cluster, &prune);
     warn(context, &planned);
+    warn_of_failed(context, &files, &planned).await?;
     if planned.is_empty() {
         context.ui.line(&summary(&planned))?;
         return Ok(ExitStatus::Done);
@@ -100,6 +102,25 @@ fn warn(context: &Context, plan: &ApplyPlan) {
             context.ui.warn(&format!("{}: {warning}", step.name));
         }
     }
+}
+
+/// Units that nothing changes about, and that do not run as they shall: to start them again is for
+/// somebody who knows why they failed.
+async fn warn_of_failed(context: &Context, files: &Files, plan: &ApplyPlan) -> Result<(), Error> {
+    let changed: BTreeSet<&UnitName> = plan.steps().map(|step| &step.name).collect();
+    let runs = |name: &UnitName| {
+        let wish = files.wishes.get(name).filter(|_| !changed.contains(name));
+        wish.is_some_and(|wish| wish.state == TargetState::Launched)
+    };
+    let states = context.client.states().await?.into_iter();
+    let failed = states.filter(|state| state.systemd_active_state == "failed");
+    // A global unit can fail on many machines.
+    let names: BTreeSet<UnitName> = failed.map(|state| state.name).filter(runs).collect();
+    for name in names {
+        let remedy = format!("`fleetctl restart {name}` starts it again");
+        context.ui.warn(&format!("{name} is as its file says, and failed: {remedy}"));
+    }
+    Ok(())
 }
 
 /// Where units would be. A server that cannot tell is no reason not to go on.

@@ -207,6 +207,21 @@ fn a_unit_that_fails_keeps_those_away_that_need_it() {
 }
 
 #[test]
+fn a_failed_unit_that_is_as_its_file_says_is_told_of() {
+    let bench = Bench::new(|cluster| {
+        for unit in ["db.service", "other.service"] {
+            cluster.has(unit, DB, Launched);
+            cluster.report(unit, M1, "failed failed", Some("done"));
+        }
+    });
+    bench.file("units/db.service", DB);
+    let warning = "warning: db.service is as its file says, and failed: `fleetctl restart \
+                   db.service` starts it again\n";
+    bench.run("apply units").is(0, "1 unchanged\n", warning);
+    assert!(bench.script.lock().writes().is_empty());
+}
+
+#[test]
 fn what_was_not_begun_is_told_when_the_wait_ends() {
     let bench = Bench::new(|_| {});
     stack(&bench);
