@@ -50,12 +50,9 @@ pub async fn run(
     unit: &Unit,
     job: &Job,
 ) -> Result<ExitStatus, Error> {
-    let machine = match &args.machine {
-        Some(given) => Some(Machines::fetch(&context.client).await?.find(given)?.id.clone()),
-        None => None,
-    };
-    let machines = match machine {
-        Some(machine) => vec![machine],
+    let known = Machines::fetch(&context.client).await?;
+    let machines = match &args.machine {
+        Some(given) => vec![known.find(given)?.id.clone()],
         None => unit_machines(context, name, unit).await?,
     };
     let Some(first) = machines.first() else {
@@ -65,7 +62,6 @@ pub async fn run(
     let program = if here.is_some_and(|here| machines.contains(&here)) {
         Program::new(&job.words)
     } else {
-        let known = Machines::fetch(&context.client).await?;
         let to = address(known.get(first), first, args.ssh_port)?;
         let ssh = context.ssh.session(&to, &session(job), &context.ui).await?;
         let program = Program::new(&[&[SSH.to_owned()], &ssh[..]].concat()).without_input();

@@ -12,6 +12,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("model", &["crate::api", "crate::fleetd", "crate::fleetctl", "tokio"]),
     ("api", &["crate::fleetd", "crate::fleetctl"]),
     ("fleetctl", &["crate::fleetd", "etcd_client", "zbus"]),
+    (
+        "fleetctl/ssh",
+        &["crate::unitfile", "crate::model", "fleetctl::commands", "crate::fleetctl::error"],
+    ),
     ("fleetd/engine", &["fleetd::agent", "fleetd::systemd", "fleetd::api", "zbus"]),
     ("fleetd/agent", &["fleetd::engine", "fleetd::api", "zbus"]),
     ("fleetd/api", &["fleetd::systemd", "zbus"]),

@@ -101,6 +101,8 @@ impl Settings {
             ("ForwardX11", "no"),
             ("PermitLocalCommand", "yes"),
             ("LocalCommand", "echo"),
+            // Its last words are the reason when it fails.
+            ("LogLevel", "INFO"),
         ]));
         words.extend(place(to));
         words
@@ -114,6 +116,7 @@ impl Settings {
         words.extend(options(&[
             ("PreferredAuthentications", "none"),
             ("BatchMode", "yes"),
+            ("LogLevel", "INFO"),
             ("ClearAllForwardings", "yes"),
             ("ForwardAgent", "no"),
             ("ForwardX11", "no"),
@@ -158,7 +161,8 @@ impl Settings {
     /// Over the tunnel's connection: standard input and output are those of a socket there.
     pub fn fd_forward(&self, to: &Destination, control: &Path, socket: &str) -> Vec<String> {
         let mut words = self.shared(control);
-        words.extend(options(&[("ForwardAgent", "no"), ("ForwardX11", "no")]));
+        let alone = [("LogLevel", "INFO"), ("ForwardAgent", "no"), ("ForwardX11", "no")];
+        words.extend(options(&alone));
         words.push("-T".to_owned());
         words.extend(place(to));
         words.push(quote::shell(&["fleetctl", "fd-forward", socket]));

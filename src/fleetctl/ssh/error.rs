@@ -84,8 +84,11 @@ impl SshError {
                 "--ssh-username says who to be there; your keys are ssh's: `ssh-add -l`, ~/.ssh/config"
                     .to_owned(),
             ),
+            Self::Unreachable { words, .. } if words.contains("timed out") => {
+                Some("--ssh-timeout waits longer".to_owned())
+            }
             Self::Unreachable { .. } => {
-                Some("--ssh-timeout waits longer; `ssh -v` to the same host tells more".to_owned())
+                Some("`ssh -v` to the same host and user tells more".to_owned())
             }
             Self::Unknown { .. } => Some(
                 "answer yes, or --strict-host-key-checking=false trusts whoever answers".to_owned(),

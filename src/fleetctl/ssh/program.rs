@@ -55,6 +55,7 @@ impl Words {
 
     fn hear(&self, line: &str) {
         let line = line.trim();
+        let line = line.strip_prefix("ssh: ").unwrap_or(line);
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let repeated = lines.last().is_some_and(|last| last == line);
         if line.is_empty() || repeated || line.starts_with(ADDED) {
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_kept_and_the_one_that_decides() {
-        let words = Words::of(b"1\r\n\n2\n3\n4\n4\n5\n");
+        let words = Words::of(b"1\r\n\n2\nssh: 3\n4\n4\n5\n");
         assert_eq!((words.to_string().as_str(), words.key_changed()), ("2; 3; 4; 5", false));
         let text = format!("@@@\n@ WARNING: {CHANGED}! @\n1\n2\n3\n4\n5\n");
         assert!(Words::of(text.as_bytes()).key_changed());
