@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::machines::Machines;
+use super::machines::{Machines, metadata_legend};
 use crate::api::{Event, Machine, MachineEvent, MachineStatus, State, StateEvent, Unit, UnitEvent};
 use crate::model::{MachineId, TargetState, Timestamp};
 use crate::unitfile::UnitName;
@@ -104,7 +104,7 @@ impl Chronicle {
 
     fn machine(&self, event: &MachineEvent, known: bool) -> String {
         let machine = format!("machine {}", self.machines.legend(&event.id, self.full));
-        match event.machine.as_ref().map(metadata) {
+        match event.machine.as_ref().map(metadata_legend) {
             None => match event.status {
                 Some(MachineStatus::Left) => format!("{machine} left"),
                 Some(MachineStatus::Lost) => format!("{machine} lost"),
@@ -160,18 +160,13 @@ fn thing(event: &Event) -> Option<Thing> {
 /// How a thing stands, as far as people care; `None` if it is gone.
 fn standpoint(event: &Event) -> Option<String> {
     match event {
-        Event::Machine(event) => event.machine.as_ref().map(metadata),
+        Event::Machine(event) => event.machine.as_ref().map(metadata_legend),
         Event::Unit(event) => event.unit.as_ref().map(|unit| {
             format!("{:?} {:?} {:?}", unit.desired_state, unit.current_state, unit.machine_id)
         }),
         Event::State(event) => event.state.as_ref().map(words),
         Event::Ready(_) | Event::Reset(_) => None,
     }
-}
-
-fn metadata(machine: &Machine) -> String {
-    let pairs = machine.metadata.iter().map(|(key, value)| format!("{key}={value}"));
-    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// systemd's words: `active (running)`, `failed (exit-code, status 3)`.

@@ -94,6 +94,12 @@ pub fn id_legend(id: &MachineId, full: bool) -> String {
     if full { id.to_string() } else { format!("{}...", id.short()) }
 }
 
+/// A machine's metadata as `key=value,key=value`; empty for none.
+pub fn metadata_legend(machine: &Machine) -> String {
+    let pairs = machine.metadata.iter().map(|(key, value)| format!("{key}={value}"));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
 /// The machine this program runs on; `None` where systemd never ran.
 pub fn local_machine() -> Option<MachineId> {
     let id = fs::read_to_string(MACHINE_ID_FILE).ok()?;

@@ -50,6 +50,11 @@ impl<T> Column<T> {
     }
 }
 
+/// A value as a column has it: empty for none.
+pub fn optional<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
 /// The flags every table has.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct TableArgs {

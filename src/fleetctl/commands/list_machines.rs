@@ -10,8 +10,8 @@ use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::human;
 use crate::fleetctl::list::{self, ListArgs, Listing};
-use crate::fleetctl::machines::id_legend;
-use crate::fleetctl::table::{Change, Column};
+use crate::fleetctl::machines::{id_legend, metadata_legend};
+use crate::fleetctl::table::{Change, Column, optional};
 use crate::fleetctl::ui::Tone;
 use crate::model::Timestamp;
 
@@ -41,25 +41,20 @@ struct Row {
 const COLUMNS: &[Column<Row>] = &[
     Column::new("machine", |row| id_legend(&row.machine.id, row.full)),
     Column::new("ip", |row| row.machine.primary_ip.clone()),
-    Column::new("metadata", metadata),
-    Column::new("hostname", |row| row.machine.hostname.clone().unwrap_or_default()),
-    Column::new("version", |row| row.machine.version.clone().unwrap_or_default()),
+    Column::new("metadata", |row| metadata_legend(&row.machine)),
+    Column::new("hostname", |row| optional(row.machine.hostname.as_ref())),
+    Column::new("version", |row| optional(row.machine.version.as_ref())),
     Column::new("uptime", uptime).changing(Change::Passing),
-    Column::new("since", |row| row.machine.since.map_or_else(String::new, |at| at.to_string())),
-    Column::new("cpus", |row| number(row.machine.cpus)),
+    Column::new("since", |row| optional(row.machine.since)),
+    Column::new("cpus", |row| optional(row.machine.cpus)),
     Column::new("memory", memory).changing(Change::Live),
     Column::new("load", load).changing(Change::Live),
-    Column::new("os", |row| row.machine.os.clone().unwrap_or_default()),
-    Column::new("systemd", |row| row.machine.systemd_version.clone().unwrap_or_default()),
-    Column::new("docker", |row| row.machine.docker_version.clone().unwrap_or_default()),
-    Column::new("units", |row| number(row.machine.units)),
+    Column::new("os", |row| optional(row.machine.os.as_ref())),
+    Column::new("systemd", |row| optional(row.machine.systemd_version.as_ref())),
+    Column::new("docker", |row| optional(row.machine.docker_version.as_ref())),
+    Column::new("units", |row| optional(row.machine.units)),
     Column::new("status", status).toned(status_tone),
 ];
-
-fn metadata(row: &Row) -> String {
-    let pairs = row.machine.metadata.iter().map(|(key, value)| format!("{key}={value}"));
-    pairs.collect::<Vec<_>>().join(",")
-}
 
 /// Of a machine that is gone nobody knows whether it still runs.
 fn uptime(row: &Row) -> String {
@@ -82,10 +77,6 @@ fn memory(row: &Row) -> String {
 fn load(row: &Row) -> String {
     let load = row.machine.live.map(|live| live.load.map(|load| format!("{load:.2}")));
     load.map_or_else(String::new, |load| load.join(","))
-}
-
-fn number(number: Option<u32>) -> String {
-    number.map_or_else(String::new, |number| number.to_string())
 }
 
 fn is_alive(machine: &Machine) -> bool {

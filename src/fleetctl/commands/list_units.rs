@@ -11,7 +11,7 @@ use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::human;
 use crate::fleetctl::list::{self, ListArgs, Listing};
 use crate::fleetctl::machines::Machines;
-use crate::fleetctl::table::{Change, Column};
+use crate::fleetctl::table::{Change, Column, optional};
 use crate::fleetctl::ui::Tone;
 use crate::model::Timestamp;
 
@@ -42,11 +42,11 @@ const COLUMNS: &[Column<Row>] = &[
     Column::new("active", active).toned(active_tone),
     Column::new("sub", sub).toned(active_tone),
     Column::new("hash", hash),
-    Column::new("since", |row| row.state.since.map_or_else(String::new, |at| at.to_string())),
+    Column::new("since", |row| optional(row.state.since)),
     Column::new("uptime", uptime).changing(Change::Passing),
-    Column::new("restarts", |row| number(row.state.restarts)),
+    Column::new("restarts", |row| optional(row.state.restarts)),
     Column::new("memory", memory).changing(Change::Live),
-    Column::new("pid", |row| number(row.state.main_pid)),
+    Column::new("pid", |row| optional(row.state.main_pid)),
 ];
 
 fn load(row: &Row) -> String {
@@ -73,10 +73,6 @@ fn uptime(row: &Row) -> String {
     let active = row.state.systemd_active_state == "active";
     let since = row.state.since.filter(|_| active);
     since.map_or_else(String::new, |since| human::span(row.now.since(since)))
-}
-
-fn number(number: Option<u32>) -> String {
-    number.map_or_else(String::new, |number| number.to_string())
 }
 
 fn load_tone(row: &Row) -> Tone {

@@ -72,7 +72,7 @@ impl<'u> Screen<'u> {
 
 /// What makes a terminal of this height show the text from its top, and the notice below; what
 /// does not fit is counted. Long lines are cut by the terminal, for wrapped ones would push the
-/// others out.
+/// others out. Lines are cleared before they are written: a tab only moves over what was there.
 fn frame(text: &str, notice: Option<&str>, height: usize) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     // The cursor has a line of its own.
@@ -83,7 +83,7 @@ fn frame(text: &str, notice: Option<&str>, height: usize) -> String {
         lines.push(format!("… {hidden} more"));
     }
     lines.extend(notice.map(str::to_owned));
-    let lines: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
+    let lines: String = lines.iter().map(|line| format!("\x1b[K{line}\n")).collect();
     format!("\x1b[H\x1b[?7l{lines}\x1b[J\x1b[?7h")
 }
 
@@ -97,6 +97,12 @@ mod tests {
         let steering = ["\x1b[H\x1b[?7l", "\x1b[K", "\x1b[J\x1b[?7h"];
         let plain = steering.iter().fold(frame, |text, code| text.replace(code, ""));
         plain.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn nothing_of_the_frame_before_is_left() {
+        let frame = frame("A\tB\nc\td\n", None, 9);
+        assert_eq!(frame, "\x1b[H\x1b[?7l\x1b[KA\tB\n\x1b[Kc\td\n\x1b[J\x1b[?7h");
     }
 
     #[test]
