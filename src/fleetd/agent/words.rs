@@ -29,17 +29,33 @@ pub enum Words {
     Known(Vec<String>),
 }
 
+/// What to do about a unit's last words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// It failed: have them read, if they were not.
+    Read,
+    /// Its start failed, and systemd tries again: they are still what it failed with.
+    Keep,
+    /// It did not fail, or is up again.
+    Forget,
+}
+
 impl Here {
-    /// Whether its last run failed, or its last start, and it is not on its way up again.
-    fn failed(&self) -> bool {
-        let Some(status) = &self.status else { return false };
+    /// What to do about its last words. One that systemd restarts again and again is heard once for
+    /// each start that fleet asked for.
+    fn due(&self) -> Due {
+        let Some(status) = &self.status else { return Due::Forget };
         let ended_badly = [Some(JobResult::Failed), Some(JobResult::Timeout)];
         // A start that systemd refused ran nothing.
-        let started_badly = self.launched.as_ref().is_some_and(|launched| {
+        let start_failed = self.launched.as_ref().is_some_and(|launched| {
             launched.message.is_none() && ended_badly.contains(&launched.result)
         });
-        let down = !status.state.is_active() && !status.job_pending;
-        status.state.active == "failed" || (started_badly && down)
+        match () {
+            () if status.state.active == "failed" => Due::Read,
+            () if !start_failed || status.state.is_active() => Due::Forget,
+            () if status.job_pending => Due::Keep,
+            () => Due::Read,
+        }
     }
 
     fn launch(&self) -> Option<u64> {
@@ -51,9 +67,10 @@ impl Agent {
     /// Has the last words of those units read that failed since this was last asked.
     pub(super) fn listen_to_the_failed(&mut self) {
         for (name, here) in &mut self.observed {
-            if !here.failed() {
+            let due = here.due();
+            if due == Due::Forget {
                 here.words = Words::None;
-            } else if here.words == Words::None {
+            } else if due == Due::Read && here.words == Words::None {
                 here.words = Words::Awaited { withheld: true };
                 let (units, launch) = (Arc::clone(&self.units), here.launch());
                 let (said, late) = (name.clone(), name.clone());
@@ -90,9 +107,47 @@ impl Agent {
     pub(super) fn heard_before(&mut self, name: &UnitName, told: &StateRecord) {
         if let (Some(here), Some(lines)) = (self.observed.get_mut(name), &told.log) {
             let since = here.status.as_ref().and_then(|status| status.run.since);
-            if here.failed() && here.launch() == told.launch && since == told.since {
+            if here.due() == Due::Read && here.launch() == told.launch && since == told.since {
                 here.words = Words::Known(lines.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diff::Launched;
+    use super::*;
+    use crate::fleetd::systemd::Status;
+
+    fn here(active: &str, job_pending: bool, result: Option<JobResult>, message: bool) -> Here {
+        let mut status = Status { job_pending, ..Status::not_found() };
+        status.state.active = active.to_owned();
+        let message = message.then(|| "no".to_owned());
+        let launched = Some(Launched { launch: 1, job: None, result, message });
+        Here { status: Some(status), launched, ..Here::default() }
+    }
+
+    #[test]
+    fn a_failure_is_heard_once_for_each_start() {
+        use JobResult::{Canceled, Done, Failed, Timeout};
+        let table = [
+            ("failed", false, Some(Failed), false, Due::Read),
+            ("failed", false, Some(Done), false, Due::Read),
+            ("inactive", false, Some(Timeout), false, Due::Read),
+            ("inactive", false, Some(Done), false, Due::Forget),
+            ("inactive", false, Some(Canceled), false, Due::Forget),
+            ("inactive", false, Some(Failed), true, Due::Forget),
+            // Between two attempts of systemd's, and during one.
+            ("activating", false, Some(Failed), false, Due::Read),
+            ("activating", true, Some(Failed), false, Due::Keep),
+            ("activating", true, None, false, Due::Forget),
+            ("active", false, Some(Failed), false, Due::Forget),
+        ];
+        for (active, pending, result, refused, due) in table {
+            let case = format!("{active}, {pending}, {result:?}, {refused}");
+            assert_eq!(here(active, pending, result, refused).due(), due, "{case}");
+        }
+        assert_eq!(Here::default().due(), Due::Forget);
     }
 }

@@ -44,18 +44,14 @@ async fn ask(socket: &str) -> Result<String, BoxedError> {
     let stream = UnixStream::connect(socket).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get("/version").header("host", "docker").body(Empty::<Bytes>::new())?;
-    let exchange = async {
+    // The connection ends when nobody can send on it any more.
+    let exchange = async move {
         let answer = sender.send_request(request).await?;
         Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await
     };
-    // The connection ends when it is dropped, also where the engine would keep it.
-    let body = tokio::select! {
-        body = exchange => body?.to_bytes(),
-        broken = connection => {
-            broken?;
-            return Err("the engine hung up".into());
-        }
-    };
+    let (body, ended) = tokio::join!(exchange, connection);
+    let body = body?.to_bytes();
+    ended?;
     Ok(serde_json::from_slice::<Answer>(&body)?.version)
 }
 
@@ -66,8 +62,8 @@ mod tests {
 
     use super::*;
 
-    /// An engine that answers one request with this.
-    async fn asked_of(answer: &str) -> Result<String, BoxedError> {
+    /// An engine that answers one request with this, and hangs up or waits until the asker does.
+    async fn asked_of(answer: &str, hangs_up: bool) -> Result<String, BoxedError> {
         let folder = tempfile::tempdir()?;
         let socket = folder.path().join("docker.sock");
         let listener = UnixListener::bind(&socket)?;
@@ -76,11 +72,12 @@ mod tests {
             let mut request = [0; 1024];
             let read = stream.read(&mut request).await?;
             assert!(request[..read].starts_with(b"GET /version HTTP/1.1\r\n"));
-            stream.write_all(answer.as_bytes()).await
+            stream.write_all(answer.as_bytes()).await?;
+            if hangs_up { Ok(0) } else { stream.read(&mut request).await }
         };
         let socket = socket.display().to_string();
         let (version, engine) = tokio::join!(ask(&socket), engine);
-        engine?;
+        assert_eq!(engine?, 0, "nothing else was asked");
         version
     }
 
@@ -89,9 +86,13 @@ mod tests {
         let body = r#"{"Platform":{"Name":""},"Version":"20.10.24+dfsg1","ApiVersion":"1.41"}"#;
         let length = body.len();
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
-        assert_eq!(asked_of(&answer).await.unwrap(), "20.10.24+dfsg1");
-        assert!(asked_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.is_err());
-        assert!(asked_of("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}").await.is_err());
-        assert!(asked_of("").await.is_err());
+        for hangs_up in [true, false] {
+            assert_eq!(asked_of(&answer, hangs_up).await.unwrap(), "20.10.24+dfsg1");
+        }
+        let (other, short) = ("Content-Length: 2\r\n\r\n{}", "Content-Length: 20\r\n\r\n{}");
+        for bad in [other, short] {
+            assert!(asked_of(&format!("HTTP/1.1 200 OK\r\n{bad}"), true).await.is_err());
+        }
+        assert!(asked_of("", true).await.is_err());
     }
 }
