@@ -87,7 +87,11 @@ pub(super) enum Command {
 impl Command {
     /// Whether it needs nobody but this machine, and so no tunnel.
     pub(super) fn is_local(&self) -> bool {
-        matches!(self, Self::Completions(_) | Self::FdForward(_) | Self::Man(_) | Self::Version(_))
+        match self {
+            Self::Completions(_) | Self::FdForward(_) | Self::Man(_) | Self::Version(_) => true,
+            Self::Verify(args) => args.offline,
+            _ => false,
+        }
     }
 }
 

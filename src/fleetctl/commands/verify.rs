@@ -33,7 +33,7 @@ pub struct VerifyArgs {
     strict: bool,
     /// Do not ask the cluster
     #[arg(long)]
-    offline: bool,
+    pub offline: bool,
     /// Leave out what this rule finds; may be repeated
     #[arg(long, value_name = "RULE", value_parser = parse_rule)]
     allow: Vec<String>,

@@ -38,6 +38,8 @@ fn what_needs_no_daemon_needs_no_tunnel() {
     let lab = Lab::new().with("FLEETCTL_TUNNEL", "core-1");
     let version = concat!("fleetctl version ", env!("CARGO_PKG_VERSION"), "\n");
     lab.run("version").is(0, version, "");
+    lab.bench.file("hello.service", super::UNIT);
+    assert_eq!(lab.run("verify --offline hello.service").code, Some(0));
     lab.run("--tunnel= list-machines --no-legend --fields ip").is(
         2,
         "",
