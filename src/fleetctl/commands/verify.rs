@@ -1,26 +1,32 @@
 //! `fleetctl verify`
 
-use std::io::IsTerminal;
-
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::output::OutputArgs;
+use crate::fleetctl::ui::Ui;
 use crate::fleetctl::verify::gather::{Text, gather};
 use crate::fleetctl::verify::show::{Shown, summary};
 use crate::fleetctl::verify::{fix, peers};
 use crate::model::lint::{lint, rules};
+use crate::unitfile::Draft;
 use crate::unitfile::lint::{Finding, Severity};
-use crate::unitfile::{Draft, nearest};
 
 /// Check unit files for mistakes
 ///
 /// Prints a line for every mistake with its place, what is wrong and what to do. An error is what
 /// fleet or systemd refuses, and makes the exit status 1; a warning is what they accept, but
-/// probably do not understand as it was meant. Units that a file refers to are looked for among the
+/// probably do not understand as it was meant. Each ends with its rule in brackets, which --allow
+/// takes. Units that a file refers to are looked for among the
 /// files, beside them, and, if a daemon answers, in the cluster.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetctl verify units/
+  fleetctl verify --offline --strict --allow docker-order units/
+  fleetctl verify --fix web.service")]
 pub struct VerifyArgs {
     /// Unit files, folders of them, or units of the cluster
     #[arg(required = true, value_name = "FILE")]
@@ -35,19 +41,15 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub offline: bool,
     /// Leave out what this rule finds; may be repeated
-    #[arg(long, value_name = "RULE", value_parser = parse_rule)]
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_parser = PossibleValuesParser::new(rules().map(|rule| rule.name)),
+        hide_possible_values = true
+    )]
     allow: Vec<String>,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-/// The name of a rule.
-fn parse_rule(text: &str) -> Result<String, String> {
-    if rules().any(|rule| rule.name == text) {
-        return Ok(text.to_owned());
-    }
-    let meant = nearest(text, rules(), |rule| rule.name).map_or("", |(meant, _)| meant.name);
-    Err(format!("there is no such rule; did you mean {meant}?"))
 }
 
 pub async fn run(context: &Context, args: &VerifyArgs) -> Result<ExitStatus, Error> {
@@ -75,7 +77,7 @@ pub async fn run(context: &Context, args: &VerifyArgs) -> Result<ExitStatus, Err
         .filter(|shown| !args.allow.iter().any(|rule| rule == shown.finding.rule.name))
         .collect();
     let documents: Vec<_> = shown.iter().map(Shown::document).collect();
-    let text = || shown.iter().map(|shown| written(context, shown)).collect();
+    let text = || shown.iter().map(|shown| written(&context.ui, shown)).collect();
     context.ui.data(&args.output.render(&documents, text)?)?;
     context.ui.note(&summary(texts.len(), &shown));
     let bad = |shown: &Shown| args.strict || shown.finding.rule.severity == Severity::Error;
@@ -83,10 +85,6 @@ pub async fn run(context: &Context, args: &VerifyArgs) -> Result<ExitStatus, Err
 }
 
 /// Short for programs, with the source for people.
-fn written(context: &Context, shown: &Shown) -> String {
-    if std::io::stdout().is_terminal() {
-        shown.block(|severity| context.ui.severity(severity))
-    } else {
-        shown.line()
-    }
+fn written(ui: &Ui, shown: &Shown) -> String {
+    if ui.is_read() { shown.block(ui.tint()) } else { shown.line() }
 }

@@ -17,7 +17,6 @@ pub use screen::Screen;
 pub use tint::{Tint, Tone};
 
 use super::error::Error;
-use crate::unitfile::lint::Severity;
 
 const RED: &str = "1;31";
 const YELLOW: &str = "1;33";
@@ -65,6 +64,11 @@ impl Ui {
     /// How words among the data are painted.
     pub fn tint(&self) -> Tint {
         self.tint
+    }
+
+    /// Whether people read the data as they come, on a terminal.
+    pub fn is_read(&self) -> bool {
+        self.in_place
     }
 
     /// A text that will change: on a terminal `anew` shows it in place of what it was. Elsewhere
@@ -127,12 +131,6 @@ impl Ui {
     /// Something that failed.
     pub fn fail(&self, text: &str) {
         self.talk(&format!("{} {text}", self.paint(RED, "error:")));
-    }
-
-    /// The word for a severity, for a place among data on a terminal.
-    pub fn severity(&self, severity: Severity) -> String {
-        let colour = if severity == Severity::Error { RED } else { YELLOW };
-        self.paint(colour, severity.as_str())
     }
 
     /// An error with its causes and what to do about it.

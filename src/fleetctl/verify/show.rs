@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::fleetctl::ui::{Tint, Tone};
 use crate::unitfile::lint::{Finding, Severity};
 use crate::unitfile::{Draft, Place};
 
@@ -52,15 +53,18 @@ impl<'a> Shown<'a> {
     }
 
     /// The same over three lines, with the line of the file and the advice below the place.
-    /// `paint` colours the severity.
-    pub fn block(&self, paint: impl Fn(Severity) -> String) -> String {
+    pub fn block(&self, tint: Tint) -> String {
         let Finding { place, rule, advice, .. } = self.finding;
         let number = place.line.to_string();
         let source = harmless(self.draft.line(place.line));
         let pad = " ".repeat(number.len());
+        let tone = match rule.severity {
+            Severity::Error => Tone::Bad,
+            Severity::Warning => Tone::Busy,
+        };
         format!(
             "{}\n {number} | {source}\n {pad} | {} {}\n",
-            self.headline(&paint(rule.severity), ""),
+            self.headline(&tint.paint(tone, rule.severity.as_str()), ""),
             carets(&source, place),
             harmless(advice),
         )
@@ -125,10 +129,10 @@ mod tests {
         ] {
             let (draft, finding) = shown(text, place);
             let block = Shown { file: "a", draft: &draft, finding: &finding };
-            let block = block.block(|severity| format!("<{severity}>"));
             let (line, column, _) = place;
-            let head = format!("a:{line}:{column}: <warning>: odd \u{fffd} [odd]\n");
-            assert_eq!(block, head + expected);
+            let warning = "\x1b[33mwarning\x1b[0m";
+            let head = format!("a:{line}:{column}: {warning}: odd \u{fffd} [odd]\n");
+            assert_eq!(block.block(Tint::new(true)), head + expected);
         }
     }
 

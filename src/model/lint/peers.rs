@@ -13,6 +13,7 @@ use crate::unitfile::{UnitFile, UnitName, expand};
 pub struct Peer {
     machine_of: BTreeSet<UnitName>,
     machine_id: Option<MachineId>,
+    metadata: BTreeMap<String, BTreeSet<String>>,
     /// Whether it runs on every machine that suits.
     pub(super) global: bool,
     conflicts: Vec<Glob>,
@@ -37,6 +38,7 @@ impl Peer {
         Peer {
             machine_of: named.filter_map(|text| UnitName::parse(&text).ok()).collect(),
             machine_id: requirements.machine_id,
+            metadata: requirements.metadata,
             global: requirements.global,
             conflicts: requirements.conflicts,
             containers: docker::containers(name, &starts),
@@ -116,6 +118,21 @@ impl Peers {
         conflict(one, other)
             || conflict(other, one)
             || pins.is_some_and(|(one, other)| one != other)
+    }
+
+    /// Why no machine ever takes both a unit and one that it is to run with, by what the other asks
+    /// for, if that is so.
+    pub(super) fn never_together(&self, one: &UnitName, other: &UnitName) -> Option<String> {
+        let (ours, theirs) = (self.get(one)?, self.get(other)?);
+        if let Some(glob) = theirs.conflicts.iter().find(|glob| glob.matches(one.as_str())) {
+            return Some(format!("its Conflicts={glob} matches this unit"));
+        }
+        let mut both = ours
+            .metadata
+            .iter()
+            .filter_map(|(key, values)| Some((key, values, theirs.metadata.get(key)?)));
+        let (key, ..) = both.find(|(_, ours, theirs)| ours.is_disjoint(theirs))?;
+        Some(format!("it asks for another {key} by MachineMetadata="))
     }
 
     /// The way by which `MachineOf=` leads from `next`, which `name` runs with, back to `name`.

@@ -12,10 +12,11 @@ use crate::unitfile::{Place, UnitName, depends_on_instance, expand, similar};
 const BAD_NAME: Rule = Rule::warning("bad-reference");
 const ELSEWHERE: Rule = Rule::warning("other-machine");
 const ITSELF: Rule = Rule::warning("refers-to-itself");
+const NEVER: Rule = Rule::error("never-together");
 const TEMPLATE: Rule = Rule::warning("refers-to-template");
 const UNKNOWN: Rule = Rule::warning("unknown-unit");
 
-pub(super) const RULES: &[Rule] = &[BAD_NAME, ELSEWHERE, ITSELF, TEMPLATE, UNKNOWN];
+pub(super) const RULES: &[Rule] = &[BAD_NAME, ELSEWHERE, ITSELF, NEVER, TEMPLATE, UNKNOWN];
 
 /// The options of `[Unit]` that are looked at, those first without whose units a start fails.
 const OPTIONS: [&str; 6] = ["Requires", "Requisite", "BindsTo", "PartOf", "After", "Wants"];
@@ -79,6 +80,10 @@ fn judge(subject: &Subject, peers: &Peers, to: &Reference) -> Option<(Rule, Stri
     }
     if !peers.knows(name) {
         return unknown(subject, peers, to, with);
+    }
+    if let Some(why) = peers.never_together(&subject.name, name).filter(|_| with) {
+        let reason = format!("no machine takes both this unit and {name}: {why}");
+        return Some((NEVER, reason, "change one of the two units".to_owned()));
     }
     if with || peers.together(&subject.name, name) {
         return None;

@@ -91,7 +91,7 @@ fn warnings_fail_when_they_shall() {
         assert_eq!((ended.code, ended.stdout.lines().count()), (Some(code), lines), "{ended}");
     }
     let ended = bench.run("verify --allow emtpy-section a.service");
-    assert!(ended.stderr.contains("no such rule; did you mean empty-section?"), "{ended}");
+    assert!(ended.stderr.contains("a similar value exists: 'empty-section'"), "{ended}");
     assert_eq!(ended.code, Some(2));
 }
 
