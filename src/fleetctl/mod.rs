@@ -13,6 +13,7 @@ mod cli;
 mod commands;
 mod complete;
 mod error;
+mod failure;
 mod files;
 mod follow;
 mod globals;
