@@ -1,22 +1,30 @@
-//! What the documentation says exists: links lead somewhere, commands are there. That the commands
-//! of the README work is shown by the live tests, which play the same ones.
+//! What the documentation says exists: links lead somewhere, commands are there. That commands on
+//! machines print what the pages show is for the live tests, which play them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAGES: &[&str] = &[
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "docs/decisions/README.md",
-    "docs/metrics.md",
-];
+use crate::support::page;
+
+/// The folders that hold pages.
+const FOLDERS: [&str; 3] = ["", "docs/", "docs/decisions/"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-fn page(name: &str) -> String {
+/// Every page, by its path from the root.
+fn pages() -> Vec<String> {
+    let pages_in = |folder: &str| {
+        let entries = std::fs::read_dir(root().join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let pages = names.filter(|name| name.ends_with(".md"));
+        pages.map(|name| format!("{folder}{name}")).collect::<Vec<_>>()
+    };
+    FOLDERS.into_iter().flat_map(pages_in).collect()
+}
+
+fn text(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }
 
@@ -33,17 +41,18 @@ fn shown(page: &str, program: &str) -> Vec<String> {
 
 /// All that every page shows of a program; the test that asks must have something to look at.
 fn all_shown(program: &str) -> Vec<String> {
-    let all: Vec<String> = PAGES.iter().flat_map(|name| shown(&page(name), program)).collect();
+    let all: Vec<String> = pages().iter().flat_map(|name| shown(&text(name), program)).collect();
     assert!(!all.is_empty(), "no page shows {program}");
     all
 }
 
 #[test]
 fn links_lead_somewhere() {
-    for name in PAGES {
-        let text = page(name);
+    for name in &pages() {
+        let text = text(name);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = root().join(name).parent().unwrap().join(target);
+            let file = target.split('#').next().unwrap();
+            let path = root().join(name).parent().unwrap().join(file);
             assert!(target.starts_with("https://") || path.exists(), "{name}: {target}");
         }
     }
@@ -51,7 +60,7 @@ fn links_lead_somewhere() {
 
 #[test]
 fn make_s_targets_exist() {
-    let makefile = page("Makefile");
+    let makefile = text("Makefile");
     for target in all_shown("make") {
         let defined = makefile.lines().any(|line| line.starts_with(&format!("{target}:")));
         assert!(defined, "make {target}");
@@ -89,7 +98,7 @@ fn every_command_has_a_manual_page() {
     let wrote =
         Command::new(env!("CARGO_BIN_EXE_fleetctl")).arg("man").arg(&pages).status().unwrap();
     assert!(wrote.success());
-    let reference = page("docs/fleetctl.md");
+    let reference = text("docs/fleetctl.md");
     let commands = reference.lines().filter_map(|line| line.strip_prefix("## fleetctl "));
     for name in commands.map(|command| format!("fleetctl-{command}")).chain(["fleetctl".into()]) {
         let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
@@ -106,8 +115,48 @@ fn fleetd_has_a_manual_page() {
 
 #[test]
 fn verbs_of_the_cluster_script_exist() {
-    let script = page("scripts/cluster");
+    let script = text("scripts/cluster");
     for verb in all_shown("cluster") {
         assert!(script.contains(&format!("cmd_{verb}()")), "scripts/cluster {verb}");
+    }
+}
+
+#[test]
+fn pages_are_played_as_they_read() {
+    let shown = page::parse(concat!(
+        "```ini\n# web.service: a web server\n[Service]\n```\n",
+        "```ini\n# etcd, wherever it is\netcd_servers=x\n```\n",
+        "```console\n$ make demo\nm1 $ fleetctl diff web  # exit status 2\nweb differs\n\nm2 $ true\n```\n",
+    ));
+    let command = |machine: &str, line: &str, prints: &[&str], status| {
+        let prints = prints.iter().map(ToString::to_string).collect();
+        let (machine, line) = (machine.to_owned(), line.to_owned());
+        page::Shown::Command(page::Command { machine, line, prints, status })
+    };
+    let file = "# web.service: a web server\n[Service]\n";
+    let expected = [
+        page::Shown::File("web.service".to_owned(), file.to_owned()),
+        command("m1", "fleetctl diff web", &["web differs"], 2),
+        command("m2", "true", &[], 0),
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn what_is_shown_is_what_is_printed() {
+    for (shown, printed, same) in [
+        ("a\tb", "a   b\n", true),
+        ("a\nb", "b\na\n", true),
+        ("a", "a\nb\n", false),
+        ("a\n…", "b\na\nc\n", true),
+        ("a\n…", "b\n", false),
+        ("took … ms in …", "took 5 ms in all", true),
+        ("took … ms", "took 5 s", false),
+        ("on 3b256bfe.../10.77.0.103", "on 00000000.../10.77.9.1", true),
+        ("on 3b256bfe.../10.77.0.103", "on nothing", false),
+        ("ip=10.0.0.1,", "ip=10.9.9.9,", true),
+    ] {
+        let shown: Vec<String> = shown.lines().map(str::to_owned).collect();
+        assert_eq!(page::compare(&shown, printed).is_ok(), same, "{shown:?} {printed:?}");
     }
 }

@@ -35,6 +35,8 @@ mod support {
     pub mod machines;
     pub mod wait;
 
+    #[path = "../../support/page.rs"]
+    pub mod page;
     #[path = "../../support/scenario.rs"]
     pub mod scenario;
     #[path = "../../support/world.rs"]

@@ -14,13 +14,13 @@ use crate::unitfile::UnitName;
 
 /// Open a shell, or run a command, on a machine or where a unit is
 ///
-/// The exit status is the command's. All after the machine or unit belongs to the command:
-///
-///     fleetctl ssh 113f16a7
-///     fleetctl ssh hello.service journalctl --boot --unit hello
-///     fleetctl --tunnel 10.0.0.1 ssh --machine 113f16a7 uptime
+/// The exit status is the command's. All after the machine or unit belongs to the command.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  fleetctl ssh 113f16a7
+  fleetctl ssh hello.service journalctl --boot --unit hello
+  fleetctl --tunnel 10.0.0.1 ssh --machine 113f16a7 uptime")]
 pub struct SshCommandArgs {
     /// Let the machine ask this one's agent for keys
     #[arg(long, short = 'A')]
