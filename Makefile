@@ -7,9 +7,9 @@ DESTDIR ?=
 BIN     ?= target/release
 
 SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/guestbook-images scripts/docker-run.sh \
-                scripts/lib/*.sh scripts/machine/entrypoint src/fleetctl/ssh/keep.sh .ci/run vagrant/provision.sh
+                scripts/lib/*.sh scripts/machine/entrypoint src/fleetctl/ssh/keep.sh .ci/run vagrant/provision.sh dist/debian/postinst dist/debian/prerm dist/debian/postrm
 
-.PHONY: help setup build demo demo-down test test-live test-demo check install
+.PHONY: help setup build package demo demo-down test test-live test-demo check install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -19,6 +19,11 @@ setup: ## install what is missing on Debian 12; start Docker where it does not r
 
 build: ## fleetd and fleetctl, as released
 	cargo build --release --locked
+
+package: setup build ## a Debian package, in target/debian
+	rm -rf target/package target/debian
+	$(MAKE) --no-print-directory install DESTDIR=target/package PREFIX=/usr >/dev/null
+	cargo deb --locked --no-build --no-strip --quiet
 
 demo: setup build ## three machines, an app and its database on one of them
 	@scripts/demo
@@ -30,7 +35,7 @@ test: setup ## every test, on real systemd, etcd and Docker too
 	cargo test --locked
 	$(MAKE) --no-print-directory test-live test-demo
 
-test-live: setup build ## only those that need machines; they are made and removed
+test-live: package ## only those that need machines; they are made and removed
 	FLEET_CLUSTER=fleet-test scripts/cluster with --agent-ttl 3s -- \
 	    cargo test --locked --test live -- --ignored --test-threads=1
 
@@ -44,7 +49,9 @@ check: ## what CI holds against a change besides the tests
 	CARGO_TARGET_DIR=target cargo check --manifest-path fuzz/Cargo.toml
 	shellcheck -x $(SHELL_SCRIPTS)
 
-install: ## programs, units and sample configuration, below DESTDIR
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+install: ## programs, units, manual pages, completions and sample configuration, below DESTDIR
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BIN)/fleetd $(BIN)/fleetctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system dist/systemd/fleet.service dist/systemd/fleet.socket
 	install -D -m 644 dist/sysusers.d/fleet.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/fleet.conf
@@ -52,3 +59,10 @@ install: ## programs, units and sample configuration, below DESTDIR
 	# An administrator's own stays as it is.
 	test -e $(DESTDIR)/etc/fleet/fleet.conf || install -D -m 644 dist/fleet.conf $(DESTDIR)/etc/fleet/fleet.conf
 	install -D scripts/docker-run.sh $(DESTDIR)/opt/bin/docker-run.sh
+	install -d $(SHARE)/man/man1 $(SHARE)/man/man8 $(SHARE)/bash-completion/completions \
+	    $(SHARE)/zsh/vendor-completions $(SHARE)/fish/vendor_completions.d
+	$(BIN)/fleetctl man $(SHARE)/man/man1
+	$(BIN)/fleetd --man >$(SHARE)/man/man8/fleetd.8
+	$(BIN)/fleetctl completions bash >$(SHARE)/bash-completion/completions/fleetctl
+	$(BIN)/fleetctl completions zsh >$(SHARE)/zsh/vendor-completions/_fleetctl
+	$(BIN)/fleetctl completions fish >$(SHARE)/fish/vendor_completions.d/fleetctl.fish

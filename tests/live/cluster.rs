@@ -66,7 +66,12 @@ impl Cluster {
         script(&["image"], b"").success().trim().to_owned()
     }
 
-    /// `kill`, `start`, `restart`, `cut` or `heal` a machine or a member of etcd.
+    /// One more machine, without fleet; returns its name.
+    pub fn add_bare(self) -> String {
+        script(&["add", "--bare"], b"").success().trim().to_owned()
+    }
+
+    /// `kill`, `start`, `restart`, `cut`, `heal` or `remove` a machine or a member of etcd.
     pub fn does(self, verb: &str, name: &str) {
         script(&[verb, name], b"").success();
     }
