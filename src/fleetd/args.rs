@@ -9,7 +9,11 @@ use clap_mangen::Man;
 
 /// Run units on this machine and help to run the cluster
 #[derive(Debug, Parser)]
-#[command(name = "fleetd", version, disable_help_subcommand = true)]
+#[command(
+    name = "fleetd",
+    version = concat!("version ", env!("CARGO_PKG_VERSION")),
+    disable_help_subcommand = true
+)]
 pub struct Args {
     /// Read the configuration from FILE
     ///
@@ -81,6 +85,15 @@ mod tests {
                 &format!("{dashes}standalone"),
             ]);
             assert_eq!((args.config, args.standalone), (Some("/x".into()), true));
+        }
+    }
+
+    #[test]
+    fn the_version_is_told_as_fleetctl_tells_its_own() {
+        for flag in ["-version", "--version"] {
+            let args = ["fleetd", flag].map(OsString::from).into_iter();
+            let said = Args::try_parse_from(two_dashes(args)).unwrap_err().to_string();
+            assert_eq!(said, concat!("fleetd version ", env!("CARGO_PKG_VERSION"), "\n"));
         }
     }
 

@@ -12,7 +12,7 @@ use fleet::model::TargetState::Launched;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::cut::Cut;
-use crate::support::machines::{Machine, Machines, TTL};
+use crate::support::machines::{Machine, Machines, TTL, unit};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 
@@ -94,6 +94,22 @@ async fn what_a_machine_says_anew_is_told_when_the_store_is_back() {
     store.set_away(false);
     let told = |c: &Cluster| c.machines.values().all(|machine| machine.record.ip == "10.0.0.9");
     cluster.until("told", told).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_units_is_told_when_the_store_is_back() {
+    let (store, cluster, machine) = running().await;
+    cluster.put("b.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("b.service", &machine, "active").await;
+    machine.units.take_calls();
+    store.set_away(true);
+    machine.units.exit(&unit("a.service"), 3);
+    // Long enough for the session to lapse.
+    tokio::time::sleep(TTL * 3).await;
+    store.set_away(false);
+    cluster.until_reported("a.service", &machine, "failed").await;
+    cluster.until_reported("b.service", &machine, "active").await;
+    assert!(machine.units.take_calls().is_empty(), "nothing is stopped or started");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-use fleet::unitfile::{NAME_BYTES_MAX, NameErrorKind, UnitName, UnitType};
+use fleet::unitfile::{NameErrorKind, UnitName, UnitType};
 use proptest::prelude::*;
 
 #[test]
@@ -24,11 +24,11 @@ fn names_are_those_of_systemd() {
         assert_eq!(name.template().as_ref().map(UnitName::as_str), template, "{text}");
         assert_eq!(name.is_template(), text == "foo@.service", "{text}");
     }
-    let longest = format!("{}.service", "a".repeat(NAME_BYTES_MAX - 8));
+    let longest = format!("{}.service", "a".repeat(256 - 8));
     assert!(UnitName::parse(&longest).is_ok());
     let refused = [
         ("", NameErrorKind::Empty),
-        (&format!("a{longest}"), NameErrorKind::TooLong { bytes: NAME_BYTES_MAX + 1 }),
+        (&format!("a{longest}"), NameErrorKind::TooLong { bytes: 257 }),
         ("foo", NameErrorKind::NoType),
         ("foo.", NameErrorKind::UnknownType),
         ("foo.network", NameErrorKind::UnknownType),
@@ -43,6 +43,24 @@ fn names_are_those_of_systemd() {
     for (text, kind) in refused {
         assert_eq!(UnitName::parse(text).map_err(|e| e.kind), Err(kind), "{text}");
     }
+}
+
+#[test]
+fn every_type_is_known_and_five_have_templates() {
+    let types = "automount busname device mount path scope service slice snapshot socket swap \
+                 target timer";
+    let with_templates = ["path", "service", "socket", "target", "timer"];
+    for unit_type in types.split(' ') {
+        assert!(UnitName::parse(&format!("a.{unit_type}")).is_ok(), "{unit_type}");
+        for name in [format!("a@.{unit_type}"), format!("a@1.{unit_type}")] {
+            assert_eq!(
+                UnitName::parse(&name).is_ok(),
+                with_templates.contains(&unit_type),
+                "{name}"
+            );
+        }
+    }
+    assert_eq!(types.split(' ').count(), UnitType::ALL.len());
 }
 
 #[test]

@@ -127,6 +127,8 @@ async fn a_lost_machine_s_units_run_elsewhere_and_stop_where_it_returns() {
     let m2 = cluster.boot("m2").await;
     m1.kill_fleetd().await;
     cluster.until_reported("a.service", &m2, "active").await;
+    let reports = |c: &Cluster| c.states[&unit("a.service")].keys().cloned().collect::<Vec<_>>();
+    cluster.until("what it reported is gone", |c| reports(c) == [m2.id.clone()]).await;
     // Its systemd still runs the unit when fleetd comes back.
     calls(&m1);
     cluster.start_fleetd(&mut m1).await;

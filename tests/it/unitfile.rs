@@ -126,8 +126,10 @@ fn errors_say_where_why_and_what_to_do() {
 
 #[test]
 fn limits_are_what_they_say() {
-    let line = format!("a={}", "x".repeat(LINE_BYTES_MAX - 2));
+    let line = format!("a={}", "x".repeat(2048 - 2));
     assert!(UnitFile::parse(&format!("[S]\n{line}\r\n")).is_ok());
+    let error = UnitFile::parse(&format!("[S]\n{line}x\n")).unwrap_err();
+    assert_eq!((error.line, error.kind), (2, OptionFault::LineTooLong { bytes: 2049 }.into()));
 
     let body = "a=b\n".repeat(FILE_BYTES_MAX / 4 - 1);
     assert!(UnitFile::parse(&format!("[S]\n{body}")).is_ok());

@@ -241,3 +241,30 @@ fn the_second_machine_of_an_id_stays_out_until_the_first_is_gone() {
     fleet.until_machines(3);
     assert!(joined.contains(fleet.id_of(first)), "{joined}");
 }
+
+/// As an administrator's own unit for fleetd may have it, who tells systemd nothing.
+#[test]
+#[ignore = "needs machines"]
+fn a_simple_service_does_as_well() {
+    let fleet = Fleet::fresh();
+    let (machine, drop_in) = ("m2", "/run/systemd/system/fleet.service.d/simple.conf");
+    fleet.start("runs.service", &where_it_says("machine=m2"));
+    let pid = fleet.property(machine, "runs.service", "MainPID");
+    Cluster.write(machine, drop_in, "[Service]\nType=simple\nNotifyAccess=none\nWatchdogSec=0\n");
+    let anew = "systemctl daemon-reload; systemctl restart fleet.service";
+    Cluster.sh(machine, anew).success();
+    let kind = fleet.property(machine, "fleet.service", "Type");
+    let environment =
+        "tr '\\0' '\\n' </proc/$(pidof fleetd)/environ; cat /proc/$(pidof fleetd)/comm";
+    let told = Cluster.sh(machine, environment).success();
+    wait_for(PATIENCE, "it to answer", || {
+        let listed = fleet.ctl_on(machine, &["list-units", "--no-legend"]);
+        if listed.stdout.contains("runs.service") { Ok(()) } else { Err(listed.to_string()) }
+    });
+    let after = fleet.property(machine, "runs.service", "MainPID");
+    Cluster.sh(machine, &format!("rm {drop_in}; {anew}")).success();
+    fleet.until_machines(3);
+    assert_eq!((kind.as_str(), after), ("simple", pid));
+    assert!(!told.contains("NOTIFY_SOCKET"), "{told}");
+    assert_eq!(told.lines().last(), Some("fleetd"), "the process's name");
+}

@@ -60,14 +60,16 @@ fn a_machine_lives_on_the_package() {
     configuration.push("metadata=machine=packaged");
     Cluster.write(name, "/etc/fleet/fleet.conf", &configuration.join("\n"));
     // The administrator's own configuration was there first, and stays.
-    let install = format!("DEBIAN_FRONTEND=noninteractive dpkg --force-confold --install {PACKAGE}");
+    let install =
+        format!("DEBIAN_FRONTEND=noninteractive dpkg --force-confold --install {PACKAGE}");
     Cluster.sh(name, &install).success();
     for file in FILES {
         Cluster.exec(name, &["test", "-s", file]).success();
     }
     fleet.until_machines(4);
 
-    let unit = "[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineMetadata=machine=packaged\n";
+    let unit =
+        "[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineMetadata=machine=packaged\n";
     fleet.start("packaged.service", unit);
     let pid = || fleet.property(name, "packaged.service", "MainPID");
     let daemon = || fleet.property(name, "fleet.service", "MainPID");

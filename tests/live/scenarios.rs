@@ -117,6 +117,12 @@ fn a_unit_pinned_by_metadata() {
 
 #[test]
 #[ignore = "needs machines"]
+fn options_together() {
+    play("options.txt");
+}
+
+#[test]
+#[ignore = "needs machines"]
 fn a_unit_that_replaces_another() {
     play("replaces.txt");
 }

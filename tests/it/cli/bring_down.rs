@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::cluster::{Cluster, M1, machine, name};
 
 const HELLO: &str = "[Service]\nExecStart=/bin/sleep 1000\n";
+const GLOBAL: &str = "[Service]\nExecStart=/bin/true\n[X-Fleet]\nGlobal=true\n";
 
 /// A unit runs on the first machine.
 fn runs(cluster: &mut Cluster, unit: &str) {
@@ -116,6 +117,33 @@ fn globs_choose_among_the_units_of_the_cluster() {
     bench.run("destroy z*").is(0, "", "warning: no unit matches z*\n");
     let left: Vec<String> = bench.script.lock().units.keys().map(ToString::to_string).collect();
     assert_eq!(left, ["a@3.service"]);
+}
+
+#[test]
+fn globs_stop_and_unload_too() {
+    let bench = Bench::new(|cluster| {
+        for unit in ["a@1.service", "a@2.service", "b.service"] {
+            runs(cluster, unit);
+        }
+    });
+    for verb in ["stop", "unload"] {
+        let ended = bench.run(&format!("{verb} --no-block a@*"));
+        let mut lines: Vec<&str> = ended.stdout.lines().collect();
+        lines.sort_unstable();
+        let expected = ["a@1", "a@2"].map(|unit| format!("Triggered unit {unit}.service {verb}"));
+        assert_eq!((ended.code, lines), (Some(0), expected.each_ref().map(|s| &**s).to_vec()));
+    }
+    let b = &bench.script.lock().units[&name("b.service")];
+    assert_eq!(b.desired_state, Some(Launched));
+}
+
+#[test]
+fn global_units_are_not_waited_for() {
+    let bench = Bench::new(|cluster| cluster.has("everywhere.service", GLOBAL, Launched));
+    for verb in ["stop", "unload"] {
+        let told = format!("Triggered global unit everywhere.service {verb}\n");
+        bench.run(&format!("{verb} everywhere")).is(0, &told, "");
+    }
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn a_machine_that_joins_ends_the_wait() {
         });
     });
     bench.file("hello.service", HELLO);
-    let ended = bench.run("start hello");
+    let ended = bench.run("start hello --block-attempts=0");
     let expected = "Unit hello.service launched on c0ffee00.../172.17.8.103\n";
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), expected), "{ended}");
 }
@@ -337,6 +337,7 @@ fn bad_input_changes_nothing() {
         "[Service]\nExecStart=/a\n[X-Fleet]\nGlobal=true\nMachineOf=b.service\n",
     );
     bench.file("t@.service", HELLO);
+    bench.file("long.service", format!("[Service]\nExecStart=/a {}\n", "x".repeat(2048)));
     bench.file("huge.service", vec![b'#'; 10 << 20]);
     for (arguments, complaint) in [
         ("start good bad", "bad.service is not a unit file\n  because: line 1: "),
@@ -345,6 +346,7 @@ fn bad_input_changes_nothing() {
         ("start good no@1", "looked for no@1.service, no@.service in the cluster, no@.service"),
         ("start good t@.service", "t@.service: a template runs nowhere"),
         ("start good huge", "huge.service is not a unit file"),
+        ("start good long", "long.service is not a unit file\n  because: line 2: "),
         ("start good what!", "invalid unit name \"what!.service\""),
         ("start a/good b/good", "are both good.service: name a unit once"),
     ] {

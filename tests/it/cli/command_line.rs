@@ -6,8 +6,10 @@ use std::os::unix::net::UnixListener;
 
 use fleet::api::STORE_AWAY;
 use fleet::model::TargetState;
+use tokio::net::TcpListener;
 
 use super::bench::Bench;
+use super::server::router;
 
 #[test]
 fn help_is_no_mistake() {
@@ -84,6 +86,42 @@ fn every_flag_has_a_variable_that_it_beats() {
             assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments}");
         }
     }
+}
+
+#[test]
+fn flags_have_the_variables_and_defaults_of_fleet_1_0() {
+    let help = Bench::new(|_| {}).run_with("--help", &[]).stdout;
+    for (flag, default) in [
+        ("endpoint", "[default: unix:///var/run/fleet.sock]"),
+        ("driver", "[default: API]"),
+        ("etcd-key-prefix", ""),
+        ("ca-file", ""),
+        ("cert-file", ""),
+        ("key-file", ""),
+        ("request-timeout", "[default: 3]"),
+        ("debug", ""),
+        ("tunnel", ""),
+        ("ssh-username", "[default: core]"),
+        ("known-hosts-file", "[default: ~/.fleetctl/known_hosts]"),
+        ("strict-host-key-checking", "[default: true]"),
+        ("ssh-timeout", "[default: 10]"),
+    ] {
+        let of_it = help.split("\n      --").find(|text| text.starts_with(flag)).unwrap_or_default();
+        let variable = format!("[env: FLEETCTL_{}]", flag.to_uppercase().replace('-', "_"));
+        assert!(of_it.contains(&variable) && of_it.contains(default), "{flag}: {of_it}");
+        assert_eq!(of_it.contains("[default: "), !default.is_empty(), "{flag}: {of_it}");
+    }
+}
+
+#[test]
+fn an_endpoint_may_be_an_address() {
+    let bench = Bench::new(|_| {});
+    let listener = bench.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router(bench.script.clone());
+    bench.runtime.spawn(async move { axum::serve(listener, router).await });
+    let list = format!("list-machines --no-legend --fields=ip --endpoint=http://{address}");
+    bench.run(&list).is(0, "172.17.8.101\n172.17.8.102\n", "");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use fleet::api::{Live, Machine, MachineStatus};
 use fleet::model::TargetState::Launched;
 use fleet::model::Timestamp;
+use fleet::unitfile::UnitFile;
 
 use super::bench::Bench;
 use super::cluster::{Cluster, M1, M2, machine, name};
@@ -58,6 +59,19 @@ fn of_units() {
     );
     let ended = bench.run("list-units --no-legend --fields=since");
     assert!(ended.stdout.ends_with("Z\n2026-01-02T03:04:05Z\n"), "{ended}");
+}
+
+#[test]
+fn of_units_and_files_as_fleet_1_0_had_them() {
+    let bench = Bench::new(scene);
+    let row = format!("loaded\t{}\n", UnitFile::parse(FILE).unwrap().hash().short());
+    bench.run("list-units --no-legend --fields=load,hash").is(0, &row.repeat(2), "");
+    let home = "113f16a7.../172.17.8.101";
+    bench.run("list-unit-files --no-legend --fields=tmachine,target").is(
+        0,
+        &format!("{home}\t{home}\n"),
+        "",
+    );
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! The real `fleetctl` over the real API, engines and agents; only the store and systemd are their
 //! twins in memory.
 
+use std::sync::Arc;
+
+use fleet::api::STORE_AWAY;
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::api::Api;
+use fleet::fleetd::registry::{EmbeddedStore, Store};
 use fleet::fleetd::systemd::Call;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
@@ -10,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, Ended};
 use super::cluster::name;
+use crate::support::cut::Cut;
 use crate::support::machines::{Machine, Machines};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
@@ -24,16 +29,21 @@ pub struct Road {
     pub bench: Bench,
     machine: Machine,
     _cluster: Machines,
-    _standing: watch::Sender<Standing>,
+    standing: watch::Sender<Standing>,
 }
 
 impl Road {
     pub fn new() -> Self {
+        Self::over(Arc::new(EmbeddedStore::in_memory()))
+    }
+
+    /// The same over a store.
+    fn over(store: Arc<dyn Store>) -> Self {
         let bench = Bench::new(|_| {});
         let socket = bench.folder().join("real.sock");
         let (standing, known) = watch::channel(Standing::Member);
         let (cluster, machine) = bench.runtime.block_on(async move {
-            let cluster = Machines::new();
+            let cluster = Machines::over(store);
             let machine = cluster.boot("m1").await;
             let stop = CancellationToken::new();
             let (_, token_limit) = watch::channel(TOKEN_LIMIT);
@@ -42,7 +52,7 @@ impl Road {
             tokio::spawn(async move { axum::serve(listener, api.router()).await });
             (cluster, machine)
         });
-        Self { bench, machine, _cluster: cluster, _standing: standing }
+        Self { bench, machine, _cluster: cluster, standing }
     }
 
     pub fn run(&self, arguments: &str) -> Ended {
@@ -126,4 +136,25 @@ fn a_unit_that_nobody_takes_waits_and_says_why() {
     road.run("why pinned").is(0, &format!("pinned.service is pending: {why}"), "");
     road.run("stop pinned").is(0, "Unit pinned.service inactive\n", "");
     road.run("destroy pinned").is(0, "Destroyed pinned.service\n", "");
+}
+
+#[test]
+fn a_daemon_without_etcd_or_refused_by_its_cluster_says_the_known_sentence() {
+    let store = Arc::new(Cut::new(Arc::new(EmbeddedStore::in_memory())));
+    let road = Road::over(store.clone());
+    road.bench.file("hello.service", SERVICE);
+    let known = "fleet server unable to communicate with etcd";
+    assert_eq!(STORE_AWAY, known);
+    let all_say_so = || {
+        for arguments in ["list-units", "list-unit-files", "list-machines", "start hello"] {
+            let ended = road.run(arguments);
+            assert!(ended.stderr.starts_with(&format!("error: {known}")), "{arguments}: {ended}");
+            assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{arguments}");
+        }
+    };
+    store.set_away(true);
+    all_say_so();
+    store.set_away(false);
+    road.standing.send_replace(Standing::Refused);
+    all_say_so();
 }

@@ -71,6 +71,7 @@ fn a_tunnel_is_the_way_to_machines_too() {
 fn several_units_are_shown_one_after_another() {
     let lab = lab();
     lab.run("status hello every").is(3, "there\n\nthere\n", "");
+    lab.run("status he* ev*").is(3, "there\n\nthere\n", "");
 }
 
 #[test]

@@ -18,6 +18,26 @@ fn commands_reach_the_api_over_one_connection() {
 }
 
 #[test]
+fn every_flag_of_ssh_has_a_variable_that_it_beats() {
+    for (flag, said, other, in_call) in [
+        ("tunnel", "core-1", "core-9", "-- core-1"),
+        ("ssh-username", "root", "nobody", "-l root "),
+        ("ssh-timeout", "4", "7", "ConnectTimeout=4 "),
+        ("known-hosts-file", ".fleetctl/known_hosts", "tmp/other", "=.fleetctl/known_hosts "),
+        ("strict-host-key-checking", "false", "true", "StrictHostKeyChecking=no "),
+    ] {
+        let variable: &str = format!("FLEETCTL_{}", flag.to_uppercase().replace('-', "_")).leak();
+        for (value, flag) in [(said, String::new()), (other, format!("--{flag}={said}"))] {
+            let lab = Lab::new().with("FLEETCTL_TUNNEL", "core-1").with(variable, value);
+            lab.run(&format!("{LIST} {flag}")).is(0, UNITS, "");
+            let calls = lab.calls();
+            let calls: Vec<String> = calls.iter().map(|call| format!("{call} ")).collect();
+            assert!(calls[0].contains(in_call), "{variable}={value} {flag}: {calls:#?}");
+        }
+    }
+}
+
+#[test]
 fn waiting_goes_through_the_tunnel() {
     let lab = Lab::new();
     lab.bench.script.lock().after("PUT units/new.service", |cluster| {
