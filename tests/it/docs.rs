@@ -121,6 +121,75 @@ fn verbs_of_the_cluster_script_exist() {
     }
 }
 
+/// The promises of docs/compatibility.md: what each says, and the tests beside it.
+fn promises() -> Vec<(String, Vec<String>)> {
+    let page = text("docs/compatibility.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && *line != "| what | test |");
+    let promise = |row: &str| {
+        let cells = row.trim_matches(['|', ' ']).split_once(" | ");
+        let (what, tests) = cells.unwrap_or_else(|| panic!("no test proves {row}"));
+        (what.to_owned(), tests.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+    };
+    rows.map(promise).collect()
+}
+
+/// Whether a text has a test function of this name.
+fn has_test(text: &str, name: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_it = |line: &&str| line.contains(&format!("fn {name}("));
+    let at = lines.iter().position(is_it).unwrap_or(0);
+    let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+    attributes
+        .into_iter()
+        .any(|line| line.starts_with("#[test") || line.starts_with("#[tokio::test"))
+}
+
+#[test]
+fn every_promise_has_tests_which_exist() {
+    for (what, tests) in promises() {
+        assert!(!tests.is_empty(), "no test proves: {what}");
+        for test in tests {
+            let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{what}: {test}"));
+            let folder = if file.starts_with("src/") { "" } else { "tests/" };
+            let source = std::fs::read_to_string(root().join(folder).join(file));
+            let source = source.unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(has_test(&source, name), "there is no test {test}, which shall prove: {what}");
+        }
+    }
+}
+
+#[test]
+fn everything_that_can_be_said_is_promised() {
+    let promises = promises();
+    let promised = |start: &str| {
+        let ends = |rest: &str| rest.starts_with(['`', ' ', '=']);
+        promises.iter().any(|(what, _)| what.split(start).skip(1).any(ends))
+    };
+    let fleetctl = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_fleetctl")).args(arguments).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let help = fleetctl(&["--help"]);
+    let flags = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
+    let flags = flags.flat_map(str::split_whitespace).filter(|word| word.starts_with("--"));
+    let flags = flags.filter_map(|word| word.split('[').next());
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.map_while(|line| line.split_whitespace().next());
+    let options = include_str!("../../dist/fleet.conf").lines();
+    let options = options.filter_map(|line| line.strip_prefix("# ")?.split_once('='));
+    let options = options.map(|(name, _)| name).filter(|name| !name.contains(' '));
+    let mut said: Vec<String> = flags.map(|flag| format!("`{flag}")).collect();
+    said.extend(commands.chain(options).map(|word| format!("`{word}")));
+    for list in ["list-units", "list-unit-files", "list-machines"] {
+        let refused = fleetctl(&[list, "--fields=none"]);
+        let columns = refused.split("choose from ").nth(1).and_then(|rest| rest.lines().next());
+        said.push(format!("`{list} --fields={}", columns.unwrap().replace(", ", ",")));
+    }
+    for start in said {
+        assert!(promised(&start), "docs/compatibility.md does not have {start}`");
+    }
+}
+
 #[test]
 fn pages_are_played_as_they_read() {
     let shown = page::parse(concat!(

@@ -106,7 +106,8 @@ fn flags_have_the_variables_and_defaults_of_fleet_1_0() {
         ("strict-host-key-checking", "[default: true]"),
         ("ssh-timeout", "[default: 10]"),
     ] {
-        let of_it = help.split("\n      --").find(|text| text.starts_with(flag)).unwrap_or_default();
+        let of_it =
+            help.split("\n      --").find(|text| text.starts_with(flag)).unwrap_or_default();
         let variable = format!("[env: FLEETCTL_{}]", flag.to_uppercase().replace('-', "_"));
         assert!(of_it.contains(&variable) && of_it.contains(default), "{flag}: {of_it}");
         assert_eq!(of_it.contains("[default: "), !default.is_empty(), "{flag}: {of_it}");

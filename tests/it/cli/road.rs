@@ -69,12 +69,15 @@ fn a_unit_goes_up_and_down() {
     let loaded = "Unit hello@1.service loaded on m1.../10.0.0.1\n";
     let launched = "Unit hello@1.service launched on m1.../10.0.0.1\n";
     let running = "hello@1.service\tm1.../10.0.0.1\tactive\trunning\n";
+    let how_far = "list-unit-files --no-legend --fields=unit,dstate,state";
     for (arguments, expected) in [
         ("submit hello@.service", "Unit hello@.service inactive\n"),
         ("load hello@1", loaded),
+        (how_far, "hello@.service\tinactive\tinactive\nhello@1.service\tloaded\t\tloaded\n"),
         ("start hello@1", launched),
         ("start hello@1", launched),
         ("list-units --no-legend", running),
+        (how_far, "hello@.service\tinactive\tinactive\nhello@1.service\tlaunched\tlaunched\n"),
         ("restart hello@1", launched),
         ("stop hello@1", loaded),
         ("restart hello@1", launched),
