@@ -14,6 +14,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::support::machines::Machines;
+
 /// An API over an empty store, whose pages hold two entries.
 struct Server {
     router: Router,
@@ -23,7 +25,10 @@ struct Server {
 impl Server {
     fn new() -> Server {
         let store = Arc::new(EmbeddedStore::in_memory());
-        let registry = Registry::over(store, std::time::Duration::from_secs(1));
+        Server::over(Registry::over(store, std::time::Duration::from_secs(1)))
+    }
+
+    fn over(registry: Registry) -> Server {
         let (standing, known) = watch::channel(Standing::Member);
         let (_, token_limit) = watch::channel(2);
         let api = Api::new(registry, known, token_limit, CancellationToken::new());
@@ -145,6 +150,23 @@ async fn contents_come_back_byte_for_byte() {
     let unit = server.get("/fleet/v1/units/a.service").await;
     assert_eq!(unit["contents"], contents);
     assert_eq!(unit["options"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_runs_tells_where_and_how_far_it_is() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    let server = Server::over(cluster.registry.clone());
+    let body = json!({"desiredState": "launched", "options": options("/a")});
+    server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    let unit = server.get("/fleet/v1/units/a.service").await;
+    let listed = &server.get("/fleet/v1/units").await["units"][0];
+    for (field, value) in
+        [("machineID", "m1"), ("currentState", "launched"), ("desiredState", "launched")]
+    {
+        assert_eq!((&unit[field], &listed[field]), (&json!(value), &json!(value)), "{field}");
+    }
 }
 
 #[tokio::test]

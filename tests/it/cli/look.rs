@@ -82,6 +82,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn list_machines() {
     let bench = Bench::new(scene);
+    bench.script.lock().machines.reverse();
     bench.run("list-machines").is(
         0,
         "MACHINE\t\tIP\t\tMETADATA\n\

@@ -108,6 +108,13 @@ fn a_server_may_want_a_certificate() {
         ("FLEETCTL_KEY_FILE", &*key),
     ];
     bench.run_with(LIST, &variables).is(0, MACHINES, "");
+    let none = [
+        ("FLEETCTL_CA_FILE", "nowhere.pem"),
+        ("FLEETCTL_CERT_FILE", "nowhere.pem"),
+        ("FLEETCTL_KEY_FILE", "nowhere.pem"),
+    ];
+    let own = format!("--cert-file={certificate} --key-file={key}");
+    bench.run_with(&format!("{LIST} {flags} {own}"), &none).is(0, MACHINES, "");
     assert_eq!(bench.run(&format!("{LIST} {flags}")).code, Some(1), "without a certificate");
 }
 
