@@ -47,6 +47,13 @@ fn lay_out_units(fleet: &Fleet) {
     }
 }
 
+/// The first machine gets the key that every machine lets in.
+fn lay_out_key() {
+    let key = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".cluster/ssh_key"));
+    Cluster.write("m1", "/root/.ssh/id_ed25519", &key);
+    Cluster.sh("m1", "chmod 700 /root/.ssh && chmod 600 /root/.ssh/id_ed25519").success();
+}
+
 fn write(fleet: &Fleet, name: &str, contents: &str) {
     for machine in fleet.up() {
         Cluster.write(machine, &format!("{FOLDER}/{name}"), contents);
@@ -69,6 +76,7 @@ fn pages_show_what_happens() {
     assert!(!pages.is_empty(), "no page shows a command on a machine");
     drop(Fleet::fresh());
     Cluster.build_guestbook();
+    lay_out_key();
     for (name, shown) in pages {
         let fleet = Fleet::fresh();
         lay_out_units(&fleet);
