@@ -113,6 +113,35 @@ fn fleetd_has_a_manual_page() {
     assert!(page.contains(".TH fleetd 8") && page.contains("standalone"), "{page}");
 }
 
+/// What a page says of fleetctl within its sentences, such as `fleetctl apply --dry-run`.
+fn said(page: &str) -> Vec<String> {
+    let prose = page.split("```").step_by(2);
+    let code = prose.flat_map(|text| text.split('`').skip(1).step_by(2));
+    code.filter_map(|code| code.strip_prefix("fleetctl ").map(str::to_owned)).collect()
+}
+
+#[test]
+fn what_is_said_of_fleetctl_s_flags_is_true() {
+    let mut flags = 0;
+    for name in pages() {
+        for line in said(&text(&name)) {
+            let verb = line.split(' ').find(|word| !word.starts_with('-')).unwrap_or_default();
+            if verb == "help" {
+                continue; // it is what is asked here
+            }
+            let help = Command::new(env!("CARGO_BIN_EXE_fleetctl")).args([verb, "--help"]).output();
+            let help = help.unwrap();
+            assert!(help.status.success(), "{name}: fleetctl {line}");
+            let help = String::from_utf8(help.stdout).unwrap();
+            for flag in line.split([' ', '=', '[']).filter(|word| word.starts_with("--")) {
+                flags += 1;
+                assert!(help.contains(flag), "{name}: fleetctl {line}: no {flag}");
+            }
+        }
+    }
+    assert!(flags > 0, "no page says anything of a flag");
+}
+
 #[test]
 fn verbs_of_the_cluster_script_exist() {
     let script = text("scripts/cluster");
