@@ -27,3 +27,15 @@ impl BlockArgs {
         (self.block_attempts > 0).then(|| ATTEMPT * self.block_attempts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_half_a_second_and_0_is_for_ever() {
+        for (block_attempts, limit) in [(0, None), (5, Some(Duration::from_millis(2500)))] {
+            assert_eq!(BlockArgs { no_block: false, block_attempts }.limit(), limit);
+        }
+    }
+}

@@ -167,10 +167,8 @@ fn has_test(text: &str, name: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let is_it = |line: &&str| line.contains(&format!("fn {name}("));
     let at = lines.iter().position(is_it).unwrap_or(0);
-    let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
-    attributes
-        .into_iter()
-        .any(|line| line.starts_with("#[test") || line.starts_with("#[tokio::test"))
+    let mut attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+    attributes.any(|line| line.starts_with("#[test") || line.starts_with("#[tokio::test"))
 }
 
 #[test]
@@ -191,35 +189,47 @@ fn every_promise_has_tests_which_exist() {
     }
 }
 
-#[test]
-fn everything_that_can_be_said_is_promised() {
-    let promises = promises();
-    let promised = |start: &str| {
-        let ends = |rest: &str| rest.starts_with(['`', ' ', '=']);
-        promises.iter().any(|(what, _)| what.split(start).skip(1).any(ends))
-    };
-    let fleetctl = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_fleetctl")).args(arguments).output().unwrap();
-        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
-    };
+/// What fleetctl says, wherever it says it.
+fn fleetctl(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_fleetctl")).args(arguments).output().unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+/// The global flags of fleetctl, and its commands.
+fn flags_and_commands() -> Vec<String> {
     let help = fleetctl(&["--help"]);
     let flags = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
     let flags = flags.flat_map(str::split_whitespace).filter(|word| word.starts_with("--"));
     let flags = flags.filter_map(|word| word.split('[').next());
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands = commands.map_while(|line| line.split_whitespace().next());
-    let options = include_str!("../../dist/fleet.conf").lines();
-    let options = options.filter_map(|line| line.strip_prefix("# ")?.split_once('='));
-    let options = options.map(|(name, _)| name).filter(|name| !name.contains(' '));
-    let mut said: Vec<String> = flags.map(|flag| format!("`{flag}")).collect();
-    said.extend(commands.chain(options).map(|word| format!("`{word}")));
-    for list in ["list-units", "list-unit-files", "list-machines"] {
-        let refused = fleetctl(&[list, "--fields=none"]);
-        let columns = refused.split("choose from ").nth(1).and_then(|rest| rest.lines().next());
-        said.push(format!("`{list} --fields={}", columns.unwrap().replace(", ", ",")));
-    }
-    for start in said {
-        assert!(promised(&start), "docs/compatibility.md does not have {start}`");
+    flags.chain(commands).map(str::to_owned).collect()
+}
+
+/// A list of fleetctl with all its columns.
+fn with_columns(list: &str) -> String {
+    let refused = fleetctl(&[list, "--fields=none"]);
+    let columns = refused.split("choose from ").nth(1).and_then(|rest| rest.lines().next());
+    format!("{list} --fields={}", columns.unwrap().replace(", ", ","))
+}
+
+/// The options of fleetd's configuration.
+fn options() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("../../dist/fleet.conf").lines();
+    let options = lines.filter_map(|line| line.strip_prefix("# ")?.split_once('='));
+    options.map(|(name, _)| name).filter(|name| !name.contains(' '))
+}
+
+#[test]
+fn everything_that_can_be_said_is_promised() {
+    let promises = promises();
+    let lists = ["list-units", "list-unit-files", "list-machines"].map(with_columns);
+    let options = options().map(str::to_owned);
+    for words in flags_and_commands().into_iter().chain(lists).chain(options) {
+        let start = format!("`{words}");
+        let ends = |rest: &str| rest.starts_with(['`', ' ', '=']);
+        let promised = promises.iter().any(|(what, _)| what.split(&start).skip(1).any(ends));
+        assert!(promised, "docs/compatibility.md does not have {start}`");
     }
 }
 
