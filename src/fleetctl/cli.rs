@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -91,6 +92,14 @@ impl Command {
             Self::Completions(_) | Self::FdForward(_) | Self::Man(_) | Self::Version(_) => true,
             Self::Verify(args) => args.offline,
             _ => false,
+        }
+    }
+
+    /// The exit status when it fails, unless the error has one of its own.
+    pub(super) fn failure_code(&self) -> ExitCode {
+        match self {
+            Self::Diff(_) => ExitCode::from(diff::TROUBLE),
+            _ => ExitCode::FAILURE,
         }
     }
 }

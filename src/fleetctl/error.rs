@@ -185,6 +185,14 @@ pub enum Error {
         /// Which.
         matching: String,
     },
+    /// A machine that says it is where nothing can be.
+    #[error("what machine {id} told the cluster is no address: {given:?}")]
+    BadAddress {
+        /// The machine.
+        id: MachineId,
+        /// What it told.
+        given: String,
+    },
     /// A machine that does not say where it is.
     #[error("machine {id} told the cluster no address")]
     NoAddress {
@@ -258,13 +266,13 @@ pub enum Error {
 const EXIT_INTERRUPTED: u8 = 130;
 
 impl Error {
-    /// The exit status of a command that ends with this.
-    pub fn exit_code(&self) -> ExitCode {
+    /// The exit status of a command that ends with this, where `failure` is the command's own.
+    pub fn exit_code(&self, failure: ExitCode) -> ExitCode {
         match self {
             // Who closed the pipe has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Interrupted { .. } => ExitCode::from(EXIT_INTERRUPTED),
-            _ => ExitCode::FAILURE,
+            _ => failure,
         }
     }
 

@@ -76,7 +76,7 @@ pub fn main() -> ExitCode {
     let Some(command) = cli.command else {
         return match Cli::command().print_long_help() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => Error::Output(error).exit_code(),
+            Err(error) => Error::Output(error).exit_code(ExitCode::FAILURE),
         };
     };
     let mut context = Context::new(&cli.globals, &cli.ssh);
@@ -88,7 +88,7 @@ pub fn main() -> ExitCode {
     outcome.map_or_else(
         |error| {
             context.ui.error(&error);
-            error.exit_code()
+            error.exit_code(command.failure_code())
         },
         ExitStatus::into,
     )
@@ -134,7 +134,7 @@ impl Context {
         };
         let outcome = match outcome {
             Err(Error::Client(error)) if error.is_about_the_way() => {
-                Err(self.ssh.reason().await.map_or(Error::Client(error), Error::from))
+                Err(self.ssh.reason(&error).await.map_or(Error::Client(error), Error::from))
             }
             outcome => outcome,
         };

@@ -87,11 +87,12 @@ pub fn address(
     id: &MachineId,
     port: Option<u16>,
 ) -> Result<Destination, Error> {
-    let host = machine.map(|machine| machine.primary_ip.clone()).unwrap_or_default();
-    if host.is_empty() {
+    let given = machine.map(|machine| machine.primary_ip.as_str()).unwrap_or_default();
+    if given.is_empty() {
         return Err(Error::NoAddress { id: id.clone() });
     }
-    Ok(Destination { host, port })
+    Destination::of_machine(given, port)
+        .map_err(|_| Error::BadAddress { id: id.clone(), given: given.to_owned() })
 }
 
 /// What ends by itself comes back byte for byte. What does not gets a terminal there, for when that

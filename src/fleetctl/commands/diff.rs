@@ -40,19 +40,9 @@ pub struct DiffArgs {
 const DIFFERENT: u8 = 1;
 
 /// The exit status that tells of trouble.
-const TROUBLE: u8 = 2;
+pub const TROUBLE: u8 = 2;
 
 pub async fn run(context: &Context, args: &DiffArgs) -> Result<ExitStatus, Error> {
-    compare(context, args).await.or_else(|error| match error {
-        Error::Output(_) => Err(error),
-        error => {
-            context.ui.error(&error);
-            Ok(ExitStatus::Tells(TROUBLE))
-        }
-    })
-}
-
-async fn compare(context: &Context, args: &DiffArgs) -> Result<ExitStatus, Error> {
     let files =
         files::gather(&args.paths, args.default.state).map_err(|errors| context.all(&errors))?;
     let everything = if files.folder { vec![Glob::parse("*")?] } else { Vec::new() };

@@ -21,6 +21,8 @@ pub const WIDTH: usize = 8;
 #[derive(Debug)]
 pub struct Bridge {
     near: PathBuf,
+    /// What its sessions said.
+    words: Words,
     task: JoinHandle<()>,
 }
 
@@ -32,14 +34,19 @@ impl Drop for Bridge {
 
 impl Bridge {
     /// Listens, and runs ssh with these arguments for each connection.
-    pub fn open(near: PathBuf, arguments: Vec<String>, words: Words) -> io::Result<Self> {
+    pub fn open(near: PathBuf, arguments: Vec<String>) -> io::Result<Self> {
         let listener = UnixListener::bind(&near)?;
-        let task = tokio::spawn(serve(listener, arguments, words));
-        Ok(Self { near, task })
+        let words = Words::default();
+        let task = tokio::spawn(serve(listener, arguments, words.clone()));
+        Ok(Self { near, words, task })
     }
 
     pub fn near(&self) -> &Path {
         &self.near
+    }
+
+    pub fn words(&self) -> &Words {
+        &self.words
     }
 }
 

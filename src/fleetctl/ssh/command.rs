@@ -255,8 +255,8 @@ fn far_side(far: &Endpoint) -> String {
 
 /// The host last, after which nothing can be taken for an option.
 fn place(to: &Destination) -> Vec<String> {
-    let port = to.port.iter().flat_map(|port| ["-p".to_owned(), port.to_string()]);
-    port.chain(["--".to_owned(), to.host.clone()]).collect()
+    let port = to.port().into_iter().flat_map(|port| ["-p".to_owned(), port.to_string()]);
+    port.chain(["--".to_owned(), to.host().to_owned()]).collect()
 }
 
 fn options(pairs: &[(&str, &str)]) -> Vec<String> {

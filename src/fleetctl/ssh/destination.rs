@@ -1,16 +1,35 @@
-//! `HOST[:PORT]` as `--tunnel` has it. Pure.
+//! Where ssh is to go: `HOST[:PORT]` as `--tunnel` has it, or what a machine says of itself. Pure.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// Where ssh is to go. What the host's name means is ssh's business: it may be an alias of
-/// `~/.ssh/config`.
+/// `~/.ssh/config`. It comes from one of the two parsers only, for ssh may hand it to a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     /// Name, alias or address; an IPv6 address without brackets.
-    pub host: String,
+    host: String,
     /// `None`: what ssh's configuration says.
-    pub port: Option<u16>,
+    port: Option<u16>,
+}
+
+impl Destination {
+    /// A machine at the address that it told the cluster, which anybody may have made up.
+    pub fn of_machine(address: &str, port: Option<u16>) -> Result<Self, BadDestination> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".:_-".contains(c);
+        if address.is_empty() || address.starts_with('-') || !address.chars().all(plain) {
+            return Err(BadDestination::Form);
+        }
+        Ok(Self { host: address.to_owned(), port })
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
 }
 
 /// What is wrong with a destination as the user wrote it.
@@ -81,6 +100,17 @@ mod tests {
             let destination: Destination = given.parse().expect(given);
             assert_eq!((destination.host.as_str(), destination.port), (host, port), "{given}");
             assert_eq!(destination.to_string().parse(), Ok(destination), "{given}");
+        }
+    }
+
+    #[test]
+    fn an_address_from_the_cluster_is_no_more_than_that() {
+        for address in ["172.17.8.101", "fd00::1", "core_1.example"] {
+            let destination = Destination::of_machine(address, Some(22)).expect(address);
+            assert_eq!((destination.host(), destination.port()), (address, Some(22)));
+        }
+        for address in ["", "-oProxyCommand=x", "x';touch PWNED;'", "$(x)", "a b", "a\nb", "%h"] {
+            assert!(Destination::of_machine(address, None).is_err(), "{address}");
         }
     }
 

@@ -25,7 +25,7 @@ pub use error::SshError;
 use self::command::{Settings, Trust};
 use self::tunnel::Tunnel;
 use super::ui::Ui;
-use crate::api::client::Endpoint;
+use crate::api::client::{ClientError, Endpoint};
 
 /// A broken connection is noticed by its user and by ssh itself at about the same time; what ssh
 /// says is the reason.
@@ -89,11 +89,13 @@ impl Ssh {
     }
 
     /// Why the API could not be reached, if the tunnel is the reason.
-    pub async fn reason(&self) -> Option<SshError> {
+    pub async fn reason(&self, error: &ClientError) -> Option<SshError> {
         let tunnel = self.tunnel.as_ref()?;
-        match tokio::time::timeout(REASON_MAX, tunnel.lost()).await {
-            Ok(lost) => Some(lost),
-            Err(_) => tunnel.refusal(),
+        match (tokio::time::timeout(REASON_MAX, tunnel.lost()).await, error) {
+            (Ok(lost), _) => Some(lost),
+            // Who is late was reached: what was refused before is not the reason.
+            (Err(_), ClientError::Timeout { .. }) => None,
+            (Err(_), _) => tunnel.refusal(),
         }
     }
 

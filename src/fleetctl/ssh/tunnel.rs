@@ -66,9 +66,9 @@ impl Tunnel {
         // ssh does not tell a server that forbids forwarding from a socket where nobody listens.
         let arguments = settings.fd_forward(to, &tunnel.control(), &socket.to_string_lossy());
         let near = tunnel.folder.path().join("bridge");
-        let said = Words::default();
-        let bridge = Bridge::open(near.clone(), arguments, said.clone())
+        let bridge = Bridge::open(near.clone(), arguments)
             .map_err(|source| SshError::File { path: near, source })?;
+        let said = bridge.words().clone();
         tunnel.bridge = Some(bridge);
         if tunnel.answers(settings.timeout).await {
             return Ok(tunnel);
@@ -137,7 +137,7 @@ impl Tunnel {
         let host = self.to.to_string();
         if let (true, super::Trust::Known(file)) = (self.words.key_changed(), &settings.trust) {
             let known_as = known_hosts::name_of(settings, &self.to).await;
-            let known_as = known_as.unwrap_or_else(|_| self.to.host.clone());
+            let known_as = known_as.unwrap_or_else(|_| self.to.host().to_owned());
             return SshError::Changed { host, known_as, file: file.clone() };
         }
         SshError::Unreachable { host, words: self.words.to_string() }
@@ -180,9 +180,13 @@ impl Tunnel {
         SshError::Lost { host: self.to.to_string(), words: self.words.to_string() }
     }
 
-    /// What ssh said of the last connection to the far end, if that failed.
+    /// What was said of the last connections to the far end, if one failed. Of forwarding that is
+    /// forbidden ssh goes on to tell when the bridge is in its place.
     pub fn refusal(&self) -> Option<SshError> {
-        let words = self.words.last_with("open failed")?;
+        let words = match &self.bridge {
+            Some(bridge) => Some(bridge.words().to_string()).filter(|words| !words.is_empty()),
+            None => self.words.last_with("open failed"),
+        }?;
         let (host, far) = (self.to.to_string(), self.far.to_string());
         Some(SshError::NoApi { host, far, words })
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::cluster::Cluster;
 use super::server::{Script, serve};
+use crate::support::wait::wait_for;
 
 pub const FLEETCTL: &str = env!("CARGO_BIN_EXE_fleetctl");
 
@@ -111,6 +112,16 @@ impl Bench {
         let endpoint = self.endpoint();
         let variables = [("FLEETCTL_ENDPOINT", &*endpoint), ("PATH", "/usr/bin:/bin")];
         self.begin(command, &variables).end()
+    }
+
+    /// Waits until the cluster was asked for something so many times.
+    pub fn until_asked(&self, what: &str, times: usize) {
+        let asked = async || {
+            let asked = self.script.lock().asked.clone();
+            let count = asked.iter().filter(|asked| *asked == what).count();
+            if count >= times { Ok(()) } else { Err(asked) }
+        };
+        self.runtime.block_on(wait_for(RUN_MAX, what, asked));
     }
 
     fn begin(&self, mut command: Command, variables: &[(&str, &str)]) -> Running {

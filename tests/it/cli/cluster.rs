@@ -2,11 +2,12 @@
 //! a test said it shall do after a request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fleet::api::{Event, Machine, MachineEvent, Ready, State, StateEvent, Unit, UnitEvent, Why};
 use fleet::model::{MachineId, SystemdState, TargetState};
 use fleet::unitfile::{UnitFile, UnitName};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 pub const M1: &str = "113f16a7000000000000000000000001";
 pub const M2: &str = "2a3b4c5d000000000000000000000002";
@@ -25,6 +26,8 @@ pub struct Cluster {
     pub asked: Vec<String>,
     /// Refuse each request that begins with this, with this status and message.
     pub refuse: Option<(String, u16, String)>,
+    /// The answer to each request that begins with this is held back until the word is given.
+    pub hold: Option<(String, Arc<Notify>)>,
     pub page_size: usize,
     pub revision: i64,
     pub events: broadcast::Sender<Event>,
@@ -55,6 +58,7 @@ impl Default for Cluster {
             whys: BTreeMap::new(),
             asked: Vec::new(),
             refuse: None,
+            hold: None,
             page_size: 2,
             revision: 10,
             events: broadcast::channel(1024).0,

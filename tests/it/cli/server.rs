@@ -56,7 +56,26 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let mut cluster = script.lock();
+    let (answer, held) = {
+        let mut cluster = script.lock();
+        let answer = at_once(&mut cluster, &method, &uri, &headers, &body);
+        let asked = cluster.asked.last().cloned().unwrap_or_default();
+        let held = cluster.hold.as_ref().filter(|(prefix, _)| asked.starts_with(prefix));
+        (answer, held.map(|(_, word)| Arc::clone(word)))
+    };
+    if let Some(word) = held {
+        word.notified().await;
+    }
+    answer
+}
+
+fn at_once(
+    cluster: &mut Cluster,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
     let path = uri.path().strip_prefix(BASE).and_then(|path| path.strip_prefix('/'));
     let path = path.unwrap_or_default().to_owned();
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -70,12 +89,12 @@ async fn answer(
         return error(*status, message);
     }
     let answer = match (method.as_str(), path.as_str()) {
-        ("GET", "events") => events(&cluster),
-        ("GET", "machines") => machines(&cluster, &query),
-        ("GET", "state") => states(&cluster, &query),
-        ("GET", "units") => units(&cluster, &query),
+        ("GET", "events") => events(cluster),
+        ("GET", "machines") => machines(cluster, &query),
+        ("GET", "state") => states(cluster, &query),
+        ("GET", "units") => units(cluster, &query),
         _ => match path.strip_prefix("units/") {
-            Some(unit) => one(&mut cluster, &method, unit, &body),
+            Some(unit) => one(cluster, method, unit, body),
             None => error(404, "no such page"),
         },
     };

@@ -99,15 +99,6 @@ impl Lab {
         (!tunnel.is_empty() && lives, files.filter(|file| file != "other").collect())
     }
 
-    /// Waits until the cluster was asked for something.
-    fn until_asked(&self, what: &str) {
-        let asked = async || {
-            let asked = self.bench.script.lock().asked.clone();
-            if asked.iter().any(|asked| asked == what) { Ok(()) } else { Err(asked) }
-        };
-        self.bench.runtime.block_on(wait_for(PATIENCE, what, asked));
-    }
-
     /// Waits until nothing of a tunnel is left.
     fn until_clean(&self) {
         let clean = async || match self.left() {

@@ -103,6 +103,18 @@ fn what_cannot_be_found_is_told() {
 }
 
 #[test]
+fn an_address_from_the_cluster_reaches_no_shell() {
+    for arguments in ["ssh 113f", "status hello", "--tunnel core-1 journal hello"] {
+        let lab = lab();
+        lab.bench.script.lock().machines[0].primary_ip = "x';touch PWNED;'".to_owned();
+        let ended = lab.run(arguments);
+        let error = format!("error: what machine {M1} told the cluster is no address: ");
+        assert!(ended.stderr.starts_with(&error), "{arguments}: {ended}");
+        assert!(!lab.calls().iter().any(|call| call.contains("PWNED")), "{:?}", lab.calls());
+    }
+}
+
+#[test]
 fn ssh_needs_somewhere_to_go() {
     for arguments in ["ssh", "ssh -A", "ssh --machine 1 --unit a"] {
         assert_eq!(lab().run(arguments).code, Some(2), "{arguments}");

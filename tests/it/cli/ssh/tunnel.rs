@@ -1,5 +1,7 @@
 //! `--tunnel`: the API through ssh, and how it ends.
 
+use std::sync::Arc;
+
 use super::Lab;
 use crate::cli::cluster::M2;
 
@@ -109,6 +111,24 @@ fn a_server_that_forbids_forwarding_runs_fd_forward() {
 }
 
 #[test]
+fn who_is_late_over_fd_forward_was_not_refused() {
+    let lab = Lab::new().with("FAKE", "forbids");
+    lab.bench.script.lock().hold = Some(("GET ".to_owned(), Arc::default()));
+    let ended = lab.run(&format!("--tunnel core-1 --request-timeout=0.1 {LIST}"));
+    let late = format!(" to {} through core-1 got no answer within 0.1 s\n", lab.bench.endpoint());
+    assert!(ended.stderr.contains(&late), "{ended}");
+}
+
+#[test]
+fn without_a_way_nothing_can_be_compared() {
+    let lab = Lab::new().with("FAKE", "refused");
+    lab.bench.file("hello.service", super::UNIT);
+    let ended = lab.run("--tunnel core-1 diff hello.service");
+    assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{ended}");
+    assert!(ended.stderr.starts_with("error: cannot reach core-1 over SSH: "), "{ended}");
+}
+
+#[test]
 fn a_machine_without_the_api_is_told_apart() {
     let lab = Lab::new().with("FAKE", "no-api");
     let ended = lab.run("--tunnel core-1 list-units");
@@ -135,7 +155,7 @@ fn a_tunnel_ends_with_fleetctl_however_that_ends() {
         let lab = Lab::new();
         lab.bench.file("new.service", super::UNIT);
         let waiting = lab.start("--tunnel core-1 start new");
-        lab.until_asked("PUT units/new.service");
+        lab.bench.until_asked("PUT units/new.service", 1);
         assert!(lab.left().0, "the tunnel is open");
         waiting.signal(signal);
         let _ = waiting.end();
@@ -148,7 +168,7 @@ fn a_tunnel_that_breaks_ends_the_wait() {
     let lab = Lab::new();
     lab.bench.file("new.service", super::UNIT);
     let waiting = lab.start("--tunnel core-1 start new");
-    lab.until_asked("PUT units/new.service");
+    lab.bench.until_asked("PUT units/new.service", 1);
     let _ = lab.bench.shell("kill $(cat tunnel)");
     waiting.end().is(1, "", "error: lost the SSH connection to core-1: Welcome.\n");
     lab.until_clean();
