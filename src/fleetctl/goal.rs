@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::failure::StartFailure;
 use crate::api::{State, Unit};
 use crate::model::{MachineId, TargetState};
+use crate::unitfile::UnitHash;
 
 /// What a machine's systemd says of one unit, for every machine that has it.
 pub type States = BTreeMap<MachineId, State>;
@@ -17,8 +18,8 @@ pub type States = BTreeMap<MachineId, State>;
 pub enum Goal {
     /// Its last start was carried out, and it came up.
     Started,
-    /// It is on a machine.
-    Loaded,
+    /// It is on a machine, with this file.
+    Loaded(UnitHash),
     /// It no longer runs.
     Stopped,
     /// It is on no machine.
@@ -96,7 +97,7 @@ pub fn progress(goal: Goal, unit: Option<&Unit>, states: &States) -> Progress {
         // Whatever has that name now is another unit.
         Goal::Destroyed => return Progress::Done(Arrival::Destroyed),
         Goal::Started => TargetState::Launched,
-        Goal::Loaded | Goal::Stopped => TargetState::Loaded,
+        Goal::Loaded(_) | Goal::Stopped => TargetState::Loaded,
         Goal::Unloaded => TargetState::Inactive,
     };
     match unit.desired_state {
@@ -105,7 +106,7 @@ pub fn progress(goal: Goal, unit: Option<&Unit>, states: &States) -> Progress {
     }
     match goal {
         Goal::Started => started(unit, states),
-        Goal::Loaded => loaded(unit, states),
+        Goal::Loaded(file) => loaded(unit, file, states),
         Goal::Stopped => stopped(unit, states),
         Goal::Unloaded | Goal::Destroyed => unloaded(unit, states),
     }
@@ -144,9 +145,14 @@ fn started(unit: &Unit, states: &States) -> Progress {
     }))
 }
 
-fn loaded(unit: &Unit, states: &States) -> Progress {
+fn loaded(unit: &Unit, file: UnitHash, states: &States) -> Progress {
+    let has_other =
+        |machine: &MachineId| states.get(machine).is_some_and(|state| state.hash != file);
     match (unit.machine_id.clone(), unit.current_state) {
         (None, _) => Progress::Waiting(Stage::Machine),
+        (Some(machine), Some(TargetState::Loaded)) if has_other(&machine) => {
+            Progress::Waiting(Stage::Loading(machine))
+        }
         (Some(machine), Some(TargetState::Loaded)) => Progress::Done(Arrival::Loaded(machine)),
         (Some(machine), Some(TargetState::Launched)) => stopping(machine, states),
         (Some(machine), _) => Progress::Waiting(Stage::Loading(machine)),
@@ -202,10 +208,18 @@ fn refusal_to_stop(state: &State) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Goal::{Destroyed, Loaded, Started, Stopped, Unloaded};
+    use super::Goal::{Destroyed, Started, Stopped, Unloaded};
     use super::*;
     use crate::model::{SystemdState, TargetState as Target};
     use crate::unitfile::{UnitFile, UnitName};
+
+    fn hash(command: &str) -> UnitHash {
+        UnitFile::parse(&format!("[Service]\nExecStart={command}\n")).unwrap().hash()
+    }
+
+    fn loaded() -> Goal {
+        Goal::Loaded(hash("/bin/true"))
+    }
 
     fn machine(id: &str) -> MachineId {
         MachineId::parse(id).unwrap()
@@ -228,7 +242,7 @@ mod tests {
         let mut words = report.split(' ');
         let active = words.next().unwrap().to_owned();
         let name = UnitName::parse("a.service").unwrap();
-        let hash = UnitFile::parse("[Service]\nExecStart=/bin/true\n").unwrap().hash();
+        let hash = hash("/bin/true");
         let systemd = SystemdState { load: "loaded".to_owned(), active, sub: String::new() };
         State {
             job: words.next().filter(|job| *job != "-").map(str::to_owned),
@@ -305,24 +319,25 @@ mod tests {
     fn the_other_goals() {
         let m1 = || machine("m1");
         let stopping = || waiting(Stage::Stopping(m1()));
-        let loaded = || Progress::Done(Arrival::Loaded(m1()));
+        let there = || Progress::Done(Arrival::Loaded(m1()));
         let inactive = || Progress::Done(Arrival::Inactive);
         let (none, idle, runs) = (&[][..], &[("m1", "inactive")][..], &[("m1", "active")][..]);
         let on = Some("m1");
         use Target::{Inactive as I, Launched as S, Loaded as L};
         for (goal, (desired, current, on), reports, expected) in [
-            (Loaded, (L, I, None), none, waiting(Stage::Machine)),
-            (Loaded, (L, I, on), none, waiting(Stage::Loading(m1()))),
-            (Loaded, (L, S, on), runs, stopping()),
-            (Loaded, (L, L, on), idle, loaded()),
+            (loaded(), (L, I, None), none, waiting(Stage::Machine)),
+            (loaded(), (L, I, on), none, waiting(Stage::Loading(m1()))),
+            (loaded(), (L, S, on), runs, stopping()),
+            (loaded(), (L, L, on), idle, there()),
             // A timer or a WantedBy= of its own may run what is merely loaded.
-            (Loaded, (L, L, on), runs, loaded()),
+            (loaded(), (L, L, on), runs, there()),
+            (Goal::Loaded(hash("/bin/false")), (L, L, on), idle, waiting(Stage::Loading(m1()))),
             (Stopped, (L, S, on), runs, stopping()),
             (Stopped, (L, L, on), runs, stopping()),
             (Stopped, (L, L, on), &[("m1", "deactivating")], stopping()),
             (Stopped, (L, S, on), idle, stopping()),
-            (Stopped, (L, L, on), idle, loaded()),
-            (Stopped, (L, L, on), &[("m1", "failed")], loaded()),
+            (Stopped, (L, L, on), idle, there()),
+            (Stopped, (L, L, on), &[("m1", "failed")], there()),
             (Stopped, (L, I, None), none, inactive()),
             (Stopped, (L, I, None), runs, stopping()),
             (Unloaded, (I, L, on), idle, stopping()),
@@ -353,9 +368,11 @@ mod tests {
                 machine("m1"),
                 State { message: Some(message()), ..state("m1", report) },
             )]);
-            for (goal, desired) in
-                [(Stopped, Target::Loaded), (Loaded, Target::Loaded), (Unloaded, Target::Inactive)]
-            {
+            for (goal, desired) in [
+                (Stopped, Target::Loaded),
+                (loaded(), Target::Loaded),
+                (Unloaded, Target::Inactive),
+            ] {
                 let unit = unit(desired, Target::Launched, Some("m1"));
                 assert_eq!(&progress(goal, Some(&unit), &states), expected, "{goal:?} {report}");
             }
@@ -375,13 +392,13 @@ mod tests {
 
     #[test]
     fn others_may_want_something_else() {
-        for goal in [Started, Loaded, Stopped, Unloaded] {
+        for goal in [Started, loaded(), Stopped, Unloaded] {
             let got = progress(goal, None, &states(&[]));
             assert_eq!(got, Progress::Failed(Failure::Gone), "{goal:?}");
         }
         for (goal, desired) in [
             (Started, Target::Loaded),
-            (Loaded, Target::Launched),
+            (loaded(), Target::Launched),
             (Stopped, Target::Launched),
             (Unloaded, Target::Loaded),
         ] {

@@ -9,11 +9,11 @@ use super::block::BlockArgs;
 use super::error::{Error, ExitStatus};
 use super::goal::Goal;
 use super::names;
-use super::source::{self, is_global};
+use super::source::is_global_unit;
 use super::task::{Change, Task, Then};
 use super::tell;
 use super::wait::{self, Watch};
-use crate::api::{State, Unit};
+use crate::api::Unit;
 use crate::model::TargetState;
 use crate::unitfile::UnitName;
 
@@ -57,15 +57,8 @@ pub async fn task(
     unit: &Unit,
     block: &BlockArgs,
 ) -> Result<Task, Error> {
-    let then = match followed(verb, name, unit, block.no_block) {
-        Followed::Line(line) => Then::Say(line),
-        Followed::Goal(goal) => Then::Reach(goal, states(context, name).await?),
-    };
+    let then = wait::seen(context, name, then(verb, name, unit, block)).await?;
     Ok(Task { change: change(verb, name, unit), name: name.clone(), then })
-}
-
-async fn states(context: &Context, name: &UnitName) -> Result<Vec<State>, Error> {
-    Ok(context.client.states_of(name).await?)
 }
 
 /// The change a unit needs. What is on no machine has nothing to stop, and stopping it must not
@@ -83,23 +76,13 @@ fn change(verb: Verb, name: &UnitName, unit: &Unit) -> Change {
     Change::put(name, wanted, None)
 }
 
-enum Followed {
-    Line(String),
-    Goal(Goal),
-}
-
-fn followed(verb: Verb, name: &UnitName, unit: &Unit, no_block: bool) -> Followed {
-    let global = source::stored(name, unit).is_ok_and(|file| is_global(name, &file));
+fn then(verb: Verb, name: &UnitName, unit: &Unit, block: &BlockArgs) -> Then {
     let inactive = unit.desired_state.unwrap_or_default() == TargetState::Inactive;
-    match verb {
-        Verb::Destroy if global || no_block => Followed::Line(tell::destroyed(name)),
-        Verb::Destroy => Followed::Goal(Goal::Destroyed),
-        Verb::Stop if inactive => Followed::Line(tell::stands(name, TargetState::Inactive)),
-        Verb::Stop if global || no_block => Followed::Line(tell::triggered(name, global, "stop")),
-        Verb::Stop => Followed::Goal(Goal::Stopped),
-        Verb::Unload if global || no_block => {
-            Followed::Line(tell::triggered(name, global, "unload"))
-        }
-        Verb::Unload => Followed::Goal(Goal::Unloaded),
-    }
+    let goal = match verb {
+        Verb::Stop if inactive => return Then::Say(tell::stands(name, TargetState::Inactive)),
+        Verb::Stop => Goal::Stopped,
+        Verb::Unload => Goal::Unloaded,
+        Verb::Destroy => Goal::Destroyed,
+    };
+    Then::after(name, goal, is_global_unit(name, unit), block)
 }

@@ -6,6 +6,7 @@
 use std::fmt::Display;
 
 use clap::Args;
+use futures_util::future::try_join_all;
 
 use super::Context;
 use super::block::BlockArgs;
@@ -75,6 +76,14 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
     if !good {
         return Err(Error::Told);
     }
+    if args.replace {
+        // A machine that has the file of before does not have the new one.
+        let seen = tasks.into_iter().map(async |task| {
+            let then = wait::seen(context, &task.name, task.then).await?;
+            Ok::<_, Error>(Task { then, ..task })
+        });
+        tasks = try_join_all(seen).await?;
+    }
     wait::run(context, tasks, watch, &args.block).await
 }
 
@@ -99,19 +108,12 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
             Change::put(&name, desired, Some(&file))
         }
     };
-    let goal = match verb {
-        Verb::Submit => None,
-        Verb::Load => Some(Goal::Loaded),
-        Verb::Start => Some(Goal::Started),
-    };
-    let global = is_global(&name, &file);
-    let then = match goal {
+    let follow = |goal| Then::after(&name, goal, is_global(&name, &file), &args.block);
+    let then = match verb {
         // A unit that was there already keeps to what is wanted of it.
-        None => Then::Say(tell::stands(&name, had.unwrap_or_default())),
-        Some(_) if global || args.block.no_block => {
-            Then::Say(tell::triggered(&name, global, verb.word()))
-        }
-        Some(goal) => Then::Reach(goal, Vec::new()),
+        Verb::Submit => Then::Say(tell::stands(&name, had.unwrap_or_default())),
+        Verb::Load => follow(Goal::Loaded(file.hash())),
+        Verb::Start => follow(Goal::Started),
     };
     let task = Task { name, change, then };
     let stored = origin.map(|origin| Found { file, origin });

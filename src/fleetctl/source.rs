@@ -74,6 +74,11 @@ pub fn is_global(name: &UnitName, file: &UnitFile) -> bool {
     Requirements::of(name, file).is_ok_and(|requirements| requirements.global)
 }
 
+/// The same of a unit of the cluster.
+pub fn is_global_unit(name: &UnitName, unit: &Unit) -> bool {
+    stored(name, unit).is_ok_and(|file| is_global(name, &file))
+}
+
 /// What to say when there is nothing anywhere.
 pub fn nowhere(argument: &str, name: &UnitName) -> Error {
     let mut looked = Path::new(argument).with_file_name(name.as_str()).display().to_string();

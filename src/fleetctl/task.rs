@@ -1,6 +1,8 @@
 //! What a command decided to do with one unit. Plain data; [`wait`](super::wait) carries it out.
 
+use super::block::BlockArgs;
 use super::goal::Goal;
+use super::tell;
 use crate::api::{State, Unit};
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
@@ -34,6 +36,22 @@ pub enum Then {
     Say(String),
     /// Wait until it is there. The states are those before the change.
     Reach(Goal, Vec<State>),
+}
+
+impl Then {
+    /// What follows a change by which a unit goes there. Nobody waits for one that runs on every
+    /// machine. The states before the change are for [`seen`](super::wait::seen) to add.
+    pub fn after(name: &UnitName, goal: Goal, global: bool, block: &BlockArgs) -> Self {
+        let verb = match goal {
+            _ if !(global || block.no_block) => return Self::Reach(goal, Vec::new()),
+            Goal::Destroyed => return Self::Say(tell::destroyed(name)),
+            Goal::Started => "start",
+            Goal::Loaded(_) => "load",
+            Goal::Stopped => "stop",
+            Goal::Unloaded => "unload",
+        };
+        Self::Say(tell::triggered(name, global, verb))
+    }
 }
 
 impl Change {

@@ -8,7 +8,7 @@ use super::Context;
 use super::error::{Error, ExitStatus};
 use super::machines::{Machines, local_machine};
 use super::process::Program;
-use super::source::{self, is_global};
+use super::source::is_global_unit;
 use super::ssh::{Destination, SSH, Session, Terminal, quote};
 use crate::api::{Machine, Unit};
 use crate::model::MachineId;
@@ -113,7 +113,7 @@ pub async fn unit_machines(
     name: &UnitName,
     unit: &Unit,
 ) -> Result<Vec<MachineId>, Error> {
-    if !source::stored(name, unit).is_ok_and(|file| is_global(name, &file)) {
+    if !is_global_unit(name, unit) {
         return Ok(unit.machine_id.iter().cloned().collect());
     }
     let states = context.client.states_of(name).await?;

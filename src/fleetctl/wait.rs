@@ -54,6 +54,15 @@ impl Watch {
     }
 }
 
+/// What follows the change of a unit, knowing what the machines say of it before. To be asked when
+/// the stream is open: what changes from then on is told by it.
+pub async fn seen(context: &Context, name: &UnitName, then: Then) -> Result<Then, Error> {
+    Ok(match then {
+        Then::Reach(goal, _) => Then::Reach(goal, context.client.states_of(name).await?),
+        line @ Then::Say(_) => line,
+    })
+}
+
 /// Carries out the tasks and waits for the units they want to be somewhere.
 pub async fn run(
     context: &Context,

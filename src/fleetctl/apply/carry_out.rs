@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::plan::{ApplyPlan, Deed, Step};
 use super::show::counts;
-use crate::api::{State, Unit};
+use crate::api::Unit;
 use crate::fleetctl::Context;
 use crate::fleetctl::block::BlockArgs;
 use crate::fleetctl::error::{Error, ExitStatus};
@@ -90,27 +90,31 @@ async fn raise(
     file: Option<&UnitFile>,
     block: &BlockArgs,
 ) -> Result<Task, Error> {
-    let states = match wish.state {
-        TargetState::Inactive => context.client.states_of(name).await?,
-        TargetState::Loaded | TargetState::Launched => Vec::new(),
+    let then = match followed(name, wish, block) {
+        // What runs is started anew, and that has a number of its own.
+        then if wish.state == TargetState::Launched => then,
+        then => wait::seen(context, name, then).await?,
     };
-    let change = Change::put(name, wish.state, file);
-    Ok(Task { name: name.clone(), change, then: followed(name, wish, states, block) })
+    let then = match then {
+        Then::Reach(Goal::Unloaded, states) if states.is_empty() => stored(name),
+        then => then,
+    };
+    Ok(Task { name: name.clone(), change: Change::put(name, wish.state, file), then })
 }
 
-/// What follows once a unit is stored or wanted more. The states are those before.
-fn followed(name: &UnitName, wish: &Wish, states: Vec<State>, block: &BlockArgs) -> Then {
+/// What follows once a unit is stored or wanted more.
+fn followed(name: &UnitName, wish: &Wish, block: &BlockArgs) -> Then {
     let global = is_global(name, &wish.file);
-    match wish.state {
-        TargetState::Inactive if states.is_empty() || global || block.no_block => {
-            Then::Say(tell::stands(name, wish.state))
-        }
-        TargetState::Inactive => Then::Reach(Goal::Unloaded, states),
-        state if global || block.no_block => {
-            let word = if state == TargetState::Launched { "start" } else { "load" };
-            Then::Say(tell::triggered(name, global, word))
-        }
-        TargetState::Loaded => Then::Reach(Goal::Loaded, states),
-        TargetState::Launched => Then::Reach(Goal::Started, states),
-    }
+    let goal = match wish.state {
+        TargetState::Inactive if global || block.no_block => return stored(name),
+        TargetState::Inactive => Goal::Unloaded,
+        TargetState::Loaded => Goal::Loaded(wish.file.hash()),
+        TargetState::Launched => Goal::Started,
+    };
+    Then::after(name, goal, global, block)
+}
+
+/// A unit is wanted nowhere, and is nowhere.
+fn stored(name: &UnitName) -> Then {
+    Then::Say(tell::stands(name, TargetState::Inactive))
 }

@@ -259,6 +259,25 @@ fn load_waits_until_a_machine_has_it() {
 }
 
 #[test]
+fn a_file_that_replaces_another_is_waited_for() {
+    let bench = Bench::new(|cluster| {
+        cluster.has("hello.service", OTHER, TargetState::Loaded);
+        cluster.report("hello.service", M1, "inactive dead", None);
+    });
+    bench.file("hello.service", HELLO);
+    let ended = bench.run("load --replace --block-attempts 2 hello.service");
+    let said = "error: gave up after 2 attempts, waiting for hello.service\n";
+    assert!(ended.code == Some(1) && ended.stderr.starts_with(said), "{ended}");
+
+    bench.script.lock().after("PUT units/hello.service", |cluster| {
+        cluster.report("hello.service", M1, "inactive dead", None);
+    });
+    bench.file("hello.service", format!("{HELLO}Restart=always\n"));
+    let loaded = "Unit hello.service loaded on 113f16a7.../172.17.8.101\n";
+    bench.run("load --replace hello.service").is(0, loaded, "");
+}
+
+#[test]
 fn submit_stores_and_does_not_wait() {
     let bench = Bench::new(|cluster| {
         cluster.has("runs.service", HELLO, TargetState::Launched);
