@@ -223,6 +223,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A unit was stopped to be started again, and that was refused.
+    #[error("{name} is stopped, and cannot be started again")]
+    LeftStopped {
+        /// The unit.
+        name: UnitName,
+        /// Why.
+        source: ClientError,
+    },
     /// The unit is on no machine.
     #[error("{name} is on no machine")]
     Unplaced {
@@ -308,6 +316,7 @@ impl Error {
             }
             Self::ChangedMeanwhile => Some("run it again to see what would be done now".into()),
             Self::Overwrites { .. } => Some("--force overwrites them".into()),
+            Self::LeftStopped { name, .. } => Some(format!("`fleetctl start {name}` starts it")),
             Self::Unplaced { name } => Some(format!("`fleetctl why {name}` tells the reason")),
             Self::GaveUp { .. } => Some(
                 "they are still wanted: `fleetctl why UNIT` tells what a unit waits for".into(),

@@ -10,7 +10,7 @@ use crate::fleetctl::block::BlockArgs;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::goal::Goal;
 use crate::fleetctl::names;
-use crate::fleetctl::source::{self, is_global};
+use crate::fleetctl::source::is_global_unit;
 use crate::fleetctl::task::{Change, Task, Then, wish};
 use crate::fleetctl::tell;
 use crate::fleetctl::wait::{self, Watch};
@@ -38,12 +38,12 @@ pub struct RestartArgs {
 pub async fn run(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Error> {
     let units = units(context, &args.units).await?;
     let mut left = units.iter();
-    while let Some((name, unit)) = left.next() {
-        let outcome = restart(context, name, unit, &args.block).await;
+    while let Some(name) = left.next() {
+        let outcome = restart(context, name, &args.block).await;
         if matches!(outcome, Ok(ExitStatus::Done)) {
             continue;
         }
-        let names: Vec<&str> = left.map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = left.map(UnitName::as_str).collect();
         if !names.is_empty() {
             context.ui.note(&format!("not restarted: {}", names.join(", ")));
         }
@@ -53,22 +53,25 @@ pub async fn run(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Er
 }
 
 /// The units to restart; each is on a machine.
-async fn units(context: &Context, arguments: &[String]) -> Result<Vec<(UnitName, Unit)>, Error> {
+async fn units(context: &Context, arguments: &[String]) -> Result<Vec<UnitName>, Error> {
     let named = arguments.iter().filter(|argument| !names::is_glob(argument));
     let named = named.map(|argument| UnitName::from_argument(argument));
     let named = named.collect::<Result<BTreeSet<_>, _>>()?;
     let mut units = names::select(context, arguments).await?;
-    let inactive = |unit: &Unit| unit.desired_state.unwrap_or_default() == TargetState::Inactive;
     if let Some((name, _)) =
-        units.iter().find(|(name, unit)| inactive(unit) && named.contains(name))
+        units.iter().find(|(name, unit)| is_inactive(unit) && named.contains(name))
     {
         return Err(nothing_to_restart(name));
     }
-    units.retain(|(_, unit)| !inactive(unit));
+    units.retain(|(_, unit)| !is_inactive(unit));
     if units.is_empty() {
         context.ui.warn("there is nothing to restart: none of these units is on a machine");
     }
-    Ok(units)
+    Ok(units.into_iter().map(|(name, _)| name).collect())
+}
+
+fn is_inactive(unit: &Unit) -> bool {
+    unit.desired_state.unwrap_or_default() == TargetState::Inactive
 }
 
 fn nothing_to_restart(name: &UnitName) -> Error {
@@ -81,28 +84,34 @@ fn nothing_to_restart(name: &UnitName) -> Error {
     Error::Unit { name: name.clone(), reason }
 }
 
-/// Restarts one unit. That it be started is wanted at once, not only when it has stopped: whatever
-/// becomes of this program in between, the unit comes up again.
+/// Restarts one unit, as it is at its turn. That it be started is wanted at once, not only when it
+/// has stopped: whatever becomes of this program in between, the unit comes up again.
 async fn restart(
     context: &Context,
     name: &UnitName,
-    unit: &Unit,
     block: &BlockArgs,
 ) -> Result<ExitStatus, Error> {
     let watch = Watch::open(context, block).await?;
+    let unit = context.client.unit(name).await?;
+    let unit = unit.ok_or_else(|| Error::NoUnit { name: name.clone(), near: None })?;
+    if is_inactive(&unit) {
+        return Err(nothing_to_restart(name));
+    }
+    let global = is_global_unit(name, &unit);
+    let then = Then::after(name, Goal::Started, global, block);
     let runs = unit.desired_state == Some(TargetState::Launched);
     if runs {
         context.client.put(name, &wish(name, TargetState::Loaded, None)).await?;
+        if matches!(then, Then::Say(_)) {
+            // The first of fleet 1.0's two lines.
+            context.ui.line(&tell::triggered(name, global, "stop"))?;
+        }
     }
-    let global = source::stored(name, unit).is_ok_and(|file| is_global(name, &file));
-    let then = if global || block.no_block {
-        // fleet 1.0's two lines.
-        let verbs = if runs { &["stop", "start"][..] } else { &["start"] };
-        let lines = verbs.iter().map(|verb| tell::triggered(name, global, verb));
-        Then::Say(lines.collect::<Vec<_>>().join("\n"))
-    } else {
-        Then::Reach(Goal::Started, Vec::new())
-    };
-    let change = Change::put(name, TargetState::Launched, None);
-    wait::run(context, vec![Task { name: name.clone(), change, then }], watch, block).await
+    let started = context.client.put(name, &wish(name, TargetState::Launched, None)).await;
+    started.map_err(|source| match runs {
+        true => Error::LeftStopped { name: name.clone(), source },
+        false => source.into(),
+    })?;
+    let task = Task { name: name.clone(), change: Change::Keep, then };
+    wait::run(context, vec![task], watch, block).await
 }

@@ -112,3 +112,38 @@ fn no_block_and_global_units_are_triggered() {
     assert_eq!(cluster.writes().len(), 4);
     assert!(cluster.units.values().all(|unit| unit.desired_state == Some(Launched)));
 }
+
+#[test]
+fn a_unit_that_is_left_stopped_is_told() {
+    let bench = Bench::new(|cluster| {
+        cluster.has("a.service", HELLO, Launched);
+        cluster.report("a.service", M1, "active running", Some("done"));
+        cluster.after("PUT units/a.service", |cluster| {
+            cluster.refuse = Some(("PUT".to_owned(), 503, "no leader".to_owned()));
+        });
+    });
+    let ended = bench.run("restart a");
+    let (first, rest) = ended.stderr.split_once('\n').unwrap();
+    assert_eq!(first, "error: a.service is stopped, and cannot be started again");
+    assert!(rest.contains("no leader"), "{ended}");
+    assert!(rest.ends_with("hint: `fleetctl start a.service` starts it\n"), "{ended}");
+    assert_eq!(ended.code, Some(1));
+}
+
+#[test]
+fn each_unit_is_taken_as_it_is_at_its_turn() {
+    let bench = Bench::new(|cluster| {
+        runs(cluster, "b.service", true);
+        cluster.has("a.service", HELLO, Launched);
+        cluster.after("PUT units/a.service", |cluster| {
+            cluster.report("a.service", M1, "active running", Some("done"));
+            cluster.change("b.service", |unit| unit.desired_state = Some(Inactive));
+        });
+    });
+    bench.run("restart a b").is(
+        1,
+        "Unit a.service launched on 113f16a7.../172.17.8.101\n",
+        "error: b.service: it is inactive, so there is nothing to restart: \
+         `fleetctl start b.service`\n",
+    );
+}
