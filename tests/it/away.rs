@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use fleet::fleetd::agent::Farewell;
+use fleet::fleetd::agent::{Farewell, Standing};
 use fleet::fleetd::metrics::Now;
 use fleet::fleetd::registry::{Cluster, EmbeddedStore};
 use fleet::fleetd::systemd::UnitManager;
@@ -83,6 +83,27 @@ async fn a_machine_leaves_also_then() {
     machine.end_fleetd(Farewell::Leave).await;
     let left = machine.units.observe().await.unwrap();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_bye_that_nobody_heard_is_said_again() {
+    let (store, cluster, mut m1) = running().await;
+    let mut m2 = cluster.boot("m2").await;
+    m2.until_standing(Standing::Member).await;
+    let (id, units, slow) = (m1.id.clone(), m1.units.clone(), unit("a.service"));
+    units.hold(&slow);
+    store.set_away(true);
+    let back = async {
+        tokio::time::sleep(TTL / 2).await;
+        store.set_away(false);
+        let left =
+            |c: &Cluster| c.known[&id].record.left.is_some() && !c.machines.contains_key(&id);
+        cluster.until("left, while a unit still stops", left).await;
+        units.release(&slow);
+    };
+    tokio::join!(m1.end_fleetd(Farewell::Leave), back);
+    cluster.until_reported("a.service", &m2, "active").await;
+    cluster.until("not lost", |c| !c.lost.contains_key(&id)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -336,17 +336,20 @@ impl Agent {
     }
 
     /// Is no machine of the cluster any more, so that the engine moves its units; they are
-    /// released one by one as they stop.
-    pub(super) async fn step_down(&mut self) {
-        let Some(life) = self.membership.life() else { return };
+    /// released one by one as they stop. Said once, it is not said again.
+    pub(super) async fn step_down(&mut self) -> Result<(), StoreError> {
+        let Some(life) = self.membership.life().filter(|_| !self.parted) else { return Ok(()) };
         let (machine, now) = (&self.settings.machine, SystemTime::now().into());
-        if let Err(error) = self.registry.leave(machine, life, &self.told, now).await {
-            tracing::warn!(error = %chain(&error), "cannot say good-bye");
-        }
+        self.registry.leave(machine, life, &self.told, now).await?;
+        self.parted = true;
+        Ok(())
     }
 
     /// Ends the session. Nothing runs any more.
     pub(super) async fn end_session(&mut self) {
+        if let Err(error) = self.step_down().await {
+            tracing::warn!(error = %chain(&error), "cannot say good-bye");
+        }
         if let Some(lease) = self.membership.lease()
             && let Err(error) = self.registry.revoke(lease).await
         {

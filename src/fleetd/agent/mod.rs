@@ -159,6 +159,8 @@ pub struct Agent {
     publisher: Publisher,
     surveyor: Surveyor,
     leaving: bool,
+    /// Whether the store has heard that it leaves.
+    parted: bool,
 }
 
 impl Agent {
@@ -196,6 +198,7 @@ impl Agent {
                 Arc::clone(&units),
             ),
             leaving: false,
+            parted: false,
             told: record.clone(),
             record,
             launches,
@@ -310,7 +313,6 @@ impl Agent {
         }
         tracing::info!("leaving the cluster");
         self.leaving = true;
-        self.step_down().await;
         let emptied = tokio::time::timeout(LEAVE_TIMEOUT, self.empty()).await;
         if emptied.is_err() {
             tracing::error!("some units did not stop in time; keeping the session until it lapses");
@@ -319,12 +321,14 @@ impl Agent {
         self.end_session().await;
     }
 
-    /// Stops and unlinks everything.
+    /// Says good-bye, then stops and unlinks everything. A store that is away holds nothing up: it
+    /// hears of it as soon as it is back.
     async fn empty(&mut self) {
         let mut backoff = Backoff::up_to(self.settings.ttl / 6);
         let mut warned = false;
         loop {
-            let retry = self.pass().await.err().map(|error| {
+            let parted = self.step_down().await.map_err(AgentError::from);
+            let retry = self.pass().await.and(parted).err().map(|error| {
                 if !std::mem::replace(&mut warned, true) {
                     tracing::warn!(error = %chain(&error), "while leaving: trying again");
                 }
