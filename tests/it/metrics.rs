@@ -1,6 +1,7 @@
 //! `/metrics`: what it tells is documented, true, and there while the store is away.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -8,13 +9,14 @@ use axum::http::{Request, header};
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::api::Api;
 use fleet::fleetd::metrics::{Metrics, Now};
-use fleet::fleetd::registry::LeaseId;
+use fleet::fleetd::registry::{EmbeddedStore, LeaseId};
 use fleet::fleetd::systemd::Refusal;
 use fleet::model::TargetState::{Launched, Loaded};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::support::cut::Cut;
 use crate::support::machines::{Machines, TTL, unit};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
@@ -105,6 +107,15 @@ async fn what_happened_is_counted_and_what_is_there_is_told_by_the_leader() {
     let other = page(&cluster, false).await;
     tells(&other, &["fleet_engine_leader 0"]);
     assert!(!other.contains("fleet_machines") && !other.contains("fleet_units"), "{other}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_has_not_looked_yet_counts_nothing() {
+    let store = Arc::new(Cut::new(Arc::new(EmbeddedStore::in_memory())));
+    store.set_away(true);
+    let page = page(&Machines::over(store), true).await;
+    tells(&page, &["fleet_engine_leader 1"]);
+    assert!(!page.contains("fleet_machines"), "{page}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,7 +37,11 @@ pub fn unit(cluster: &Cluster, name: &UnitName, stored: &StoredUnit, file: File)
 }
 
 /// How far a unit got on the machine it is scheduled to, by what that machine reports.
-fn current_state(cluster: &Cluster, name: &UnitName, machine: Option<&MachineId>) -> TargetState {
+pub fn current_state(
+    cluster: &Cluster,
+    name: &UnitName,
+    machine: Option<&MachineId>,
+) -> TargetState {
     let reported = machine.and_then(|machine| cluster.states.get(name)?.get(machine));
     match reported {
         None => TargetState::Inactive,

@@ -99,20 +99,18 @@ impl Metrics {
     fn operation(&self, kind: &'static str, took: Duration, error: Option<&StoreError>) {
         let kind = ("operation", kind);
         self.0.operations.get_or_create(&[kind]).observe(took.as_secs_f64());
-        let Some(error) = error else {
-            if self.0.away.swap(false, Ordering::Relaxed) {
-                self.0.reconnects.inc();
-            }
-            return;
-        };
+        // An answer is one also where it is a refusal.
+        let away = matches!(error, Some(StoreError::Unavailable { .. }));
+        if self.0.away.swap(away, Ordering::Relaxed) && !away {
+            self.0.reconnects.inc();
+        }
+        let Some(error) = error else { return };
         let reason = match error {
             StoreError::Unavailable { .. } => "unavailable",
             StoreError::LeaseGone { .. } => "lease_gone",
             StoreError::Compacted { .. } => "compacted",
             StoreError::Refused { .. } => "refused",
         };
-        let unavailable = matches!(error, StoreError::Unavailable { .. });
-        self.0.away.store(unavailable, Ordering::Relaxed);
         self.0.failures.get_or_create(&[kind, ("reason", reason)]).inc();
     }
 
@@ -144,5 +142,25 @@ impl Metrics {
 
     fn last_heartbeat(&self) -> std::sync::MutexGuard<'_, Option<Heartbeat>> {
         self.0.heartbeat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleetd::registry::LeaseId;
+
+    #[test]
+    fn a_store_that_refuses_is_back() {
+        let metrics = Metrics::default();
+        let away = StoreError::Unavailable {
+            operation: "ask".into(),
+            source: "the network is cut".into(),
+        };
+        let gone = StoreError::LeaseGone { lease: LeaseId(1) };
+        for answer in [Some(&away), Some(&away), Some(&gone), None] {
+            metrics.operation("renew", Duration::ZERO, answer);
+        }
+        assert_eq!(metrics.0.reconnects.get(), 1);
     }
 }
