@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+/// An error that nobody tells from others.
+pub type BoxedError = Box<dyn Error + Send + Sync>;
+
 /// Shows an error and what caused it: `cannot do this: because of that: and that`.
 pub fn chain<'a>(error: &'a (dyn Error + 'a)) -> impl fmt::Display + 'a {
     Chain(error)

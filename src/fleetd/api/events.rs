@@ -74,7 +74,7 @@ impl Follower {
         drop(news);
         let cluster = self.mirror.read();
         let events = match cluster.changed_since(self.seen) {
-            Some(keys) => describe(&cluster, &keys, now),
+            Some(keys) => describe(&cluster, keys.collect(), now),
             None => vec![Event::Reset(Ready { revision: now.0 })],
         };
         self.seen = now;
@@ -83,7 +83,7 @@ impl Follower {
 }
 
 /// How the things behind the changed keys stand.
-fn describe(cluster: &Cluster, keys: &BTreeSet<Key>, at: Revision) -> Vec<Event> {
+fn describe(cluster: &Cluster, keys: BTreeSet<&Key>, at: Revision) -> Vec<Event> {
     let revision = at.0;
     let mut machines = BTreeSet::new();
     let mut units = BTreeSet::new();

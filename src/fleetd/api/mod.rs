@@ -15,6 +15,7 @@ mod metrics;
 mod page;
 mod plan;
 mod states;
+mod thinker;
 mod units;
 mod why;
 
@@ -35,6 +36,7 @@ use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{Cluster, Mirror, Registry};
 use answer::ApiError;
 use live::Survey;
+use thinker::Thinker;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ pub struct Api {
     metrics: Metrics,
     leading: watch::Receiver<bool>,
     survey: Survey,
+    thinker: Thinker,
 }
 
 impl Api {
@@ -58,8 +61,8 @@ impl Api {
         stop: CancellationToken,
     ) -> Api {
         let (metrics, leading) = (Metrics::default(), watch::channel(false).1);
-        let survey = Survey::default();
-        Api { registry, standing, token_limit, stop, metrics, leading, survey }
+        let (survey, thinker) = (Survey::default(), Thinker::default());
+        Api { registry, standing, token_limit, stop, metrics, leading, survey, thinker }
     }
 
     /// Serves what was counted, and whether this machine leads, at `/metrics`.

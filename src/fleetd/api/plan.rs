@@ -19,9 +19,13 @@ pub async fn post(State(api): State<Api>, request: Request) -> Result<Json<Outlo
     let changes: Changes = body::json(request).await?;
     let puts = puts(changes.units, &changes.destroy)?;
     let mirror = api.now().await?;
-    let after = hypothesis(&mirror.read(), &puts, &changes.destroy)?;
-    let named: BTreeSet<&UnitName> = puts.keys().chain(&changes.destroy).collect();
-    Ok(Json(outlook(&after, puts.keys(), &named)))
+    let outlook = api.thinker.think(move || {
+        let cluster = mirror.read().to_think_about();
+        let after = hypothesis(cluster, &puts, &changes.destroy)?;
+        let named: BTreeSet<&UnitName> = puts.keys().chain(&changes.destroy).collect();
+        Ok(outlook(&after, puts.keys(), &named))
+    });
+    outlook.await.map(Json)
 }
 
 /// What is to be stored of each unit, if it may be asked.
@@ -42,21 +46,15 @@ fn puts(units: Vec<Unit>, destroy: &[UnitName]) -> Result<BTreeMap<UnitName, Put
 
 /// The cluster as it would be stored, with the schedule as it is. Pure.
 fn hypothesis(
-    cluster: &Cluster,
+    mut after: Cluster,
     puts: &BTreeMap<UnitName, Put>,
     destroy: &[UnitName],
 ) -> Result<Cluster, ApiError> {
-    let mut after = Cluster::default();
-    after.units.clone_from(&cluster.units);
-    after.machines.clone_from(&cluster.machines);
-    after.metadata.clone_from(&cluster.metadata);
-    after.schedule.clone_from(&cluster.schedule);
-    after.holders.clone_from(&cluster.holders);
     for name in destroy {
         after.units.remove(name);
     }
     for (name, put) in puts {
-        let stored = cluster.units.get(name).map(|unit| UnitRecord {
+        let stored = after.units.get(name).map(|unit| UnitRecord {
             contents: unit.contents.to_string(),
             desired: unit.desired,
             launch: unit.launch,

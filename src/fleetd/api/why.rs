@@ -15,9 +15,11 @@ use crate::unitfile::UnitName;
 /// `GET /units/NAME/why`.
 pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Why>, ApiError> {
     let mirror = api.now().await?;
-    let cluster = mirror.read();
-    let why = explain(&cluster, &name).ok_or_else(|| ApiError::no_such_unit(&name))?;
-    Ok(Json(why))
+    let why = api.thinker.think(move || {
+        let cluster = mirror.read().to_think_about();
+        explain(&cluster, &name).ok_or_else(|| ApiError::no_such_unit(&name))
+    });
+    why.await.map(Json)
 }
 
 /// How a unit stands with the scheduler; `None` when there is no such unit. Pure.

@@ -163,9 +163,14 @@ impl Engine {
             {
                 return Ok(());
             }
-            let since = looked_at.unwrap_or_default();
+            let mut since = looked_at.unwrap_or_default();
+            let matters = |at: &Option<Revision>| {
+                let from = since;
+                since = at.unwrap_or(from);
+                news(&mirror.read(), from)
+            };
             tokio::select! {
-                changed = seen.wait_for(|_| news(&mirror.read(), since)) => {
+                changed = seen.wait_for(matters) => {
                     if changed.is_err() {
                         return Ok(());
                     }
@@ -206,7 +211,7 @@ async fn at(moment: Option<Timestamp>) {
 /// Whether anything changed that a schedule depends on. What systemd reports is not among that.
 fn news(cluster: &Cluster, since: Revision) -> bool {
     let matters = |key: &Key| !matches!(key, Key::State(..) | Key::Leader | Key::Planned(_));
-    cluster.changed_since(since).is_none_or(|keys| keys.iter().any(matters))
+    cluster.changed_since(since).is_none_or(|mut keys| keys.any(matters))
 }
 
 /// What to write of machines that are gone, and when to look again.

@@ -11,6 +11,8 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 
+use crate::fleetd::chain::BoxedError;
+
 /// There while the engine runs. Where only its socket is there, systemd would start the engine for
 /// who asks, and nobody wants that for a table's sake.
 const PID_FILE: &str = "/run/docker.pid";
@@ -20,8 +22,6 @@ const SOCKET: &str = "/run/docker.sock";
 
 /// It says much more than its version, but not as much as this.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Deserialize)]
 struct Answer {

@@ -1,6 +1,6 @@
 //! Which keys changed when, as far back as is worth it for readers that come back. Pure.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::keys::Key;
 use super::store::Revision;
@@ -38,11 +38,12 @@ impl ChangeLog {
     }
 
     /// Which keys changed after a revision; `None` when that is longer ago than the log reaches.
-    pub fn since(&self, revision: Revision) -> Option<BTreeSet<Key>> {
+    /// One that changed more than once comes as often.
+    pub fn since(&self, revision: Revision) -> Option<impl Iterator<Item = &Key>> {
         if revision < self.complete_after {
             return None;
         }
         let from = self.changes.partition_point(|(at, _)| *at <= revision);
-        Some(self.changes.range(from..).map(|(_, key)| key.clone()).collect())
+        Some(self.changes.range(from..).map(|(_, key)| key))
     }
 }

@@ -15,7 +15,7 @@ use super::records::{
 };
 use super::schedule::Schedule;
 use super::store::{Event, KeyValue, Range, Revision};
-use crate::fleetd::chain::chain;
+use crate::fleetd::chain::{BoxedError, chain};
 use crate::model::{MachineId, Requirements, TargetState, validate};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
 
@@ -114,8 +114,23 @@ impl Cluster {
         self.schedule.iter().filter_map(|(id, schedule)| Some((id, schedule.units.get(name)?)))
     }
 
-    /// Which keys changed after `revision`; `None` when that is longer ago than the log reaches.
-    pub fn changed_since(&self, revision: Revision) -> Option<BTreeSet<Key>> {
+    /// A copy of what a schedule is decided on and explained by: for who thinks about it for longer
+    /// than changes may wait.
+    pub fn to_think_about(&self) -> Cluster {
+        Cluster {
+            units: self.units.clone(),
+            machines: self.machines.clone(),
+            metadata: self.metadata.clone(),
+            schedule: self.schedule.clone(),
+            holders: self.holders.clone(),
+            leader: self.leader.clone(),
+            ..Cluster::default()
+        }
+    }
+
+    /// Which keys changed after `revision`, some more than once; `None` when that is longer ago than
+    /// the log reaches.
+    pub fn changed_since(&self, revision: Revision) -> Option<impl Iterator<Item = &Key>> {
         self.log.since(revision)
     }
 
@@ -290,8 +305,6 @@ impl StoredUnit {
     }
 }
 
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
-
 /// Changes the value under `key` and drops it when nothing is left in it.
 fn remove_within<K: Ord, V: Default + PartialEq>(
     map: &mut BTreeMap<K, V>,
@@ -326,8 +339,9 @@ mod tests {
     }
 
     fn changed(cluster: &Cluster, since: i64) -> Option<Vec<String>> {
-        let keys = cluster.changed_since(Revision(since))?;
-        Some(keys.iter().map(ToString::to_string).collect())
+        let mut keys: Vec<_> = cluster.changed_since(Revision(since))?.collect();
+        keys.sort();
+        Some(keys.into_iter().map(ToString::to_string).collect())
     }
 
     const M1: &str = r#"{"machine":"m1"}"#;

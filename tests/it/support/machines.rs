@@ -165,8 +165,8 @@ impl Machines {
 
     /// The keys that changed since the store was at a revision.
     pub fn changed_since(&self, revision: Revision) -> Vec<String> {
-        let changed = self.mirror.read().changed_since(revision).unwrap();
-        changed.iter().map(ToString::to_string).collect()
+        let cluster = self.mirror.read();
+        cluster.changed_since(revision).unwrap().map(ToString::to_string).collect()
     }
 
     /// The machine a unit is scheduled to.
