@@ -14,8 +14,8 @@ pub use error::{ErrorBody, ErrorDetail, STORE_AWAY};
 pub use event::{Event, MachineEvent, Ready, StateEvent, UnitEvent};
 pub use plan::{Changes, Move, Outlook};
 pub use schema::{
-    Live, Machine, MachinePage, MachineStatus, Refusal, State, StatePage, Unit, UnitPage, Why,
-    WhyStatus,
+    Live, Machine, MachinePage, MachineStatus, Refusal, State, StatePage, Unit, UnitLive, UnitPage,
+    Why, WhyStatus,
 };
 
 /// Where version 1 of the API lives.

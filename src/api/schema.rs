@@ -79,9 +79,10 @@ pub struct State {
     /// fleet 1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u32>,
-    /// The memory it uses now, in bytes; only with `?live=true`. Newer than fleet 1.0.
+    /// How it is now; only with `?live=true`, and only if systemd counts it and its machine
+    /// answered. Newer than fleet 1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<u64>,
+    pub live: Option<UnitLive>,
     /// What the journal has of a run that failed: its last lines, ten at most, none if it said
     /// nothing. Absent until they were looked up, which takes two seconds at most, and again from
     /// the next start on. Newer than fleet 1.0.
@@ -112,7 +113,7 @@ impl State {
             since: None,
             main_pid: None,
             restarts: None,
-            memory: None,
+            live: None,
             log: None,
         }
     }
@@ -154,7 +155,8 @@ pub struct Machine {
     /// When it booted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub booted: Option<Timestamp>,
-    /// In the cluster since then; of a machine that is gone: gone since then.
+    /// When `status` began to be true. Of a machine that is alive: when it joined the cluster. Of
+    /// one that left or was lost: when it was gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// Absent for a machine that is alive.
@@ -211,6 +213,14 @@ pub struct Live {
     pub load: [f64; 3],
     /// How much of its memory is in use, in bytes.
     pub memory_used: u64,
+}
+
+/// What a machine says of one of its units when it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitLive {
+    /// How much memory it uses, in bytes.
+    pub memory: u64,
 }
 
 /// Some units, and where the next ones are.

@@ -1,4 +1,5 @@
-//! Who this machine is: its id, the address others reach it by, and that only one fleetd runs.
+//! Who this machine is: its id, the address others reach it by and what else it says of itself, and
+//! that only one fleetd runs.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -8,6 +9,9 @@ use std::time::Duration;
 
 use hyper::Uri;
 
+use super::VERSION;
+use super::config::Settings;
+use super::registry::MachineRecord;
 use crate::model::{MachineId, MachineIdError};
 
 /// Where every Linux machine has its id (machine-id(5)).
@@ -51,7 +55,7 @@ pub fn machine_id() -> Result<MachineId, IdentityError> {
 
 /// The address from which this machine reaches `peers` (URLs), or else the Internet: what others
 /// will reach it by unless the configuration knows better. Peers on this machine say nothing.
-pub async fn public_ip(peers: &[String]) -> IpAddr {
+async fn public_ip(peers: &[String]) -> IpAddr {
     let elsewhere = |peer: &SocketAddr| !peer.ip().is_loopback() && !peer.ip().is_unspecified();
     let peers = tokio::time::timeout(LOOKUP_TIMEOUT, addresses(peers)).await.unwrap_or_default();
     let towards = peers.into_iter().filter(elsewhere).chain([ANYWHERE.into()]);
@@ -75,6 +79,20 @@ fn source(peer: SocketAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect(peer).ok()?;
     socket.local_addr().ok().map(|address| address.ip())
+}
+
+/// What this machine says of itself by its configuration.
+pub async fn record(settings: &Settings) -> MachineRecord {
+    let ip = match &settings.public_ip {
+        Some(ip) => ip.clone(),
+        None => public_ip(&settings.etcd.endpoints).await.to_string(),
+    };
+    MachineRecord {
+        ip,
+        metadata: settings.metadata.clone(),
+        version: VERSION.to_owned(),
+        ..MachineRecord::default()
+    }
 }
 
 /// Holds the machine for one fleetd; released when dropped, also by a crash.

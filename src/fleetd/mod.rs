@@ -117,7 +117,7 @@ async fn check(mut settings: Settings, warnings: &[String]) -> Result<(), Fatal>
     }
     // Reads the files that are named; asks etcd nothing.
     EtcdStore::connect(settings.etcd.clone())?;
-    settings.public_ip = Some(server::record(&settings).await.ip);
+    settings.public_ip = Some(identity::record(&settings).await.ip);
     for line in config::shown(&settings) {
         println!("{line}");
     }

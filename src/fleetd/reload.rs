@@ -7,9 +7,9 @@ use tokio::sync::watch;
 
 use super::chain::chain;
 use super::config::{Effect, Loaded, Settings, Source, changes};
+use super::identity::record;
 use super::log::Log;
 use super::registry::MachineRecord;
-use super::server::record;
 
 /// The settings in force, and those who hear when they change.
 #[derive(Debug)]

@@ -84,7 +84,10 @@ pub async fn run(
     notify::ready();
     let interrupted = loop {
         tokio::select! {
-            _ = hangup.recv() => live.reload().await,
+            _ = hangup.recv() => {
+                tasks.spawn(find_out(units.clone(), live.teller()));
+                live.reload().await;
+            }
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break true,
         }
@@ -134,24 +137,10 @@ fn leader_ttl(agent_ttl: Duration) -> Duration {
     before_machines.clamp(Duration::from_secs(2), Duration::from_secs(5))
 }
 
-/// What this machine says of itself by its configuration.
-pub async fn record(settings: &Settings) -> MachineRecord {
-    let ip = match &settings.public_ip {
-        Some(ip) => ip.clone(),
-        None => identity::public_ip(&settings.etcd.endpoints).await.to_string(),
-    };
-    MachineRecord {
-        ip,
-        metadata: settings.metadata.clone(),
-        version: VERSION.to_owned(),
-        ..MachineRecord::default()
-    }
-}
-
-/// Finds out what this machine is, while everything else begins.
+/// Finds out what this machine is, while everything else goes on.
 async fn find_out(units: Arc<SystemdManager>, record: watch::Sender<MachineRecord>) {
-    let facts = facts::gather(&units).await;
-    record.send_modify(|record| record.facts = Some(facts));
+    let facts = Some(facts::gather(&*units).await);
+    record.send_if_modified(|record| std::mem::replace(&mut record.facts, facts.clone()) != facts);
 }
 
 async fn store(settings: &Settings, standalone: bool) -> Result<Arc<dyn Store>, Fatal> {

@@ -108,6 +108,20 @@ async fn a_machine_that_dies_is_lost_until_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_whose_key_a_person_removed_is_back_and_not_lost() {
+    let cluster = Machines::new();
+    let (mut m1, mut m2) = (cluster.boot("m1").await, cluster.boot("m2").await);
+    m1.until_standing(Standing::Member).await;
+    m2.until_standing(Standing::Member).await;
+    let life = cluster.expel(&m2).await;
+    let again = |c: &Cluster| c.machines.get(&m2.id).is_some_and(|m2| m2.created != life);
+    cluster.until("back", |c| again(c) && !lost(c, &m2) && !left(c, &m2)).await;
+    m2.kill_fleetd().await;
+    cluster.expel(&m2).await;
+    cluster.until("lost at once", |c| lost(c, &m2) && !left(c, &m2)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fleetd_that_is_restarted_or_killed_for_a_moment_is_not_missed() {
     let cluster = Machines::new();
     let (mut m1, mut m2) = (cluster.boot("m1").await, cluster.boot("m2").await);

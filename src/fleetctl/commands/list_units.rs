@@ -62,7 +62,7 @@ fn sub(row: &Row) -> String {
 }
 
 fn memory(row: &Row) -> String {
-    row.state.memory.map_or_else(String::new, human::bytes)
+    row.state.live.map_or_else(String::new, |live| human::bytes(live.memory))
 }
 
 fn hash(row: &Row) -> String {

@@ -1,6 +1,7 @@
 //! Tells how this machine is when somebody asks, in a task of its own: it looks at nothing and
 //! writes nothing until then.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use tokio::task::JoinHandle;
 
 use crate::fleetd::chain::chain;
 use crate::fleetd::facts;
-use crate::fleetd::registry::{FiguresRecord, LeaseId, Registry, Revision};
+use crate::fleetd::registry::{FiguresRecord, LeaseId, Registry};
 use crate::fleetd::systemd::UnitManager;
 use crate::model::MachineId;
+use crate::unitfile::UnitName;
 
 /// How long systemd may take to say what units use. Who asks waits for a second: the answer shall
-/// be in the store by then, if need be without that.
+/// be in the store by then, with what systemd has said so far.
 const MEMORY_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Answers for one machine. Dropping it ends that.
@@ -58,26 +60,32 @@ async fn answer(
         Err(_) => return,
     };
     while news.changed().await.is_ok() {
-        let asked = question.read().asked;
+        let question = *question.read();
         let lease = *session.borrow();
-        let (Some(revision), Some(lease)) = (asked.filter(|_| asked != seen), lease) else {
+        let (Some(revision), Some(lease)) = (question.asked.filter(|it| Some(*it) > seen), lease)
+        else {
             continue;
         };
-        seen = asked;
-        let Some(figures) = figures(revision, &*units).await else { continue };
+        let units = match question.about_units > seen {
+            true => Some(memory(&*units).await),
+            false => None,
+        };
+        seen = Some(revision);
+        let Some(facts::Load { averages, memory_used }) = facts::load() else { continue };
+        let figures = FiguresRecord { answers: revision.0, load: averages, memory_used, units };
         if let Err(error) = registry.answer(&machine, lease, &figures).await {
             tracing::debug!(error = %chain(&error), "saying how this machine is");
         }
     }
 }
 
-/// How this machine is, as the answer to a question.
-async fn figures(question: Revision, units: &dyn UnitManager) -> Option<FiguresRecord> {
-    let facts::Load { averages, memory_used } = facts::load()?;
-    let units = tokio::time::timeout(MEMORY_TIMEOUT, units.memory()).await;
-    let units = units.ok().and_then(|units| {
-        units.inspect_err(|error| tracing::debug!(error = %chain(error), "units' memory")).ok()
-    });
-    let units = units.unwrap_or_default();
-    Some(FiguresRecord { answers: question.0, load: averages, memory_used, units })
+/// What each unit uses, as far as systemd says it in time.
+async fn memory(units: &dyn UnitManager) -> BTreeMap<UnitName, u64> {
+    let mut memory = BTreeMap::new();
+    match tokio::time::timeout(MEMORY_TIMEOUT, units.memory(&mut memory)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(error = %chain(&error), "units' memory"),
+        Err(_) => tracing::debug!(heard_of = memory.len(), "systemd takes long for units' memory"),
+    }
+    memory
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Api;
 use super::answer::ApiError;
-use crate::api::Live;
-use crate::fleetd::registry::{Cluster, FiguresRecord, Mirror, Revision};
+use crate::api::{Live, UnitLive};
+use crate::fleetd::registry::{About, Cluster, FiguresRecord, Mirror, Revision};
 use crate::model::MachineId;
+use crate::unitfile::UnitName;
 
 /// How long an answer is waited for: a machine that is there answers within tens of milliseconds,
 /// and one that is cut off shall hold nobody up for longer than a person's patience.
@@ -28,17 +29,23 @@ pub struct Survey(Arc<Mutex<Option<Asked>>>);
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     question: Revision,
+    about: About,
     at: Instant,
 }
 
 impl Api {
     /// Asks the machines, unless they were just asked, and waits until all have answered or it has
     /// been long enough. Figures that answer what this returns, or later, are of now.
-    pub(super) async fn survey(&self, mirror: &Mirror<Cluster>) -> Result<Revision, ApiError> {
-        let Asked { question, at } = self.ask().await?;
+    pub(super) async fn survey(
+        &self,
+        about: About,
+        mirror: &Mirror<Cluster>,
+    ) -> Result<Revision, ApiError> {
+        let asked = timeout(PATIENCE, self.ask(about)).await;
+        let Asked { question, at, .. } = asked.map_err(|_| ApiError::away())??;
         let mut reached = mirror.reached();
         let answered = async {
-            while !all_answered(&mirror.read(), question) {
+            while !all_answered(&mirror.read(), question, about) {
                 if reached.changed().await.is_err() {
                     return;
                 }
@@ -49,22 +56,24 @@ impl Api {
         Ok(question)
     }
 
-    async fn ask(&self) -> Result<Asked, ApiError> {
+    async fn ask(&self, about: About) -> Result<Asked, ApiError> {
         let mut last = self.survey.0.lock().await;
-        if let Some(asked) = last.filter(|asked| asked.at.elapsed() < SHARED) {
+        let serves = |asked: &Asked| asked.at.elapsed() < SHARED && asked.about >= about;
+        if let Some(asked) = last.filter(serves) {
             return Ok(asked);
         }
-        let question = self.registry.ask_machines().await?;
-        Ok(*last.insert(Asked { question, at: Instant::now() }))
+        let question = self.registry.ask_machines(about).await?;
+        Ok(*last.insert(Asked { question, about, at: Instant::now() }))
     }
 }
 
-fn all_answered(cluster: &Cluster, question: Revision) -> bool {
-    cluster.machines.keys().all(|id| figures(cluster, id, question).is_some())
+fn all_answered(cluster: &Cluster, question: Revision, about: About) -> bool {
+    let answered = |figures: &FiguresRecord| about == About::Machine || figures.units.is_some();
+    cluster.machines.keys().all(|id| figures(cluster, id, question).is_some_and(answered))
 }
 
 /// What a machine answered to this question, or to a later one.
-pub fn figures<'a>(
+fn figures<'a>(
     cluster: &'a Cluster,
     id: &MachineId,
     question: Revision,
@@ -76,4 +85,15 @@ pub fn figures<'a>(
 pub fn live(cluster: &Cluster, id: &MachineId, question: Revision) -> Option<Live> {
     let FiguresRecord { load, memory_used, .. } = *figures(cluster, id, question)?;
     Some(Live { load, memory_used })
+}
+
+/// How a unit is on a machine, if that answered.
+pub fn unit(
+    cluster: &Cluster,
+    name: &UnitName,
+    id: &MachineId,
+    question: Revision,
+) -> Option<UnitLive> {
+    let memory = *figures(cluster, id, question)?.units.as_ref()?.get(name)?;
+    Some(UnitLive { memory })
 }

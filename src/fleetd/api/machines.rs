@@ -11,7 +11,7 @@ use super::answer::ApiError;
 use super::ask::Asked;
 use super::{Api, body, entity, live, page};
 use crate::api::{Machine, MachinePage};
-use crate::fleetd::registry::{MAX_TXN_OPS, MetadataChange};
+use crate::fleetd::registry::{About, MAX_TXN_OPS, MetadataChange};
 use crate::model::MachineId;
 
 /// The query of the list.
@@ -34,7 +34,10 @@ pub async fn list(
 ) -> Result<Json<MachinePage>, ApiError> {
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
-    let question = if query.live { Some(api.survey(&mirror).await?) } else { None };
+    let question = match query.live {
+        true => Some(api.survey(About::Machine, &mirror).await?),
+        false => None,
+    };
     let cluster = mirror.read();
     let gone = cluster.known.keys().filter(|_| query.all);
     let ids: BTreeSet<&MachineId> = cluster.machines.keys().chain(gone).collect();

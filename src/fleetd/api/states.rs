@@ -8,6 +8,7 @@ use super::answer::ApiError;
 use super::ask::{Asked, Named};
 use super::{Api, entity, live, page};
 use crate::api::{self, StatePage};
+use crate::fleetd::registry::{About, Cluster, Mirror, Revision, StateRecord};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
 
@@ -31,7 +32,7 @@ pub async fn list(
 ) -> Result<Json<StatePage>, ApiError> {
     let start = page::start(query.next_page_token.as_deref())?;
     let mirror = api.now().await?;
-    let question = if query.live { Some(api.survey(&mirror).await?) } else { None };
+    let question = survey(&api, query.live, &mirror).await?;
     let cluster = mirror.read();
     let all =
         cluster.states.iter().flat_map(|(name, on)| on.iter().map(move |(id, s)| (name, id, s)));
@@ -42,20 +43,27 @@ pub async fn list(
     // A space sorts before every character of a name, so keys sort as (name, machine) does.
     let key = |(name, machine, _): &(_, _, _)| format!("{name} {machine}");
     let page = page::page(asked_for, start.as_deref(), api.token_limit(), key);
-    let memory = |name: &UnitName, id: &MachineId| {
-        live::figures(&cluster, id, question?)?.units.get(name).copied()
-    };
-    let described = |(name, id, record)| {
-        let memory = memory(name, id);
-        api::State { memory, ..entity::state(name, id, record) }
-    };
+    let described = |(name, id, record)| state(&cluster, name, id, record, question);
     let states = page.entries.into_iter().map(described).collect();
     Ok(Json(StatePage { states, next_page_token: page.next }))
 }
 
+/// The query of one state.
+#[derive(Debug, Deserialize)]
+pub struct GetQuery {
+    /// With how it is now.
+    #[serde(default)]
+    live: bool,
+}
+
 /// `GET /state/NAME`: of the machine the unit is scheduled to, else of the first that has it.
-pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<api::State>, ApiError> {
+pub async fn get(
+    State(api): State<Api>,
+    Named(name): Named,
+    Asked(query): Asked<GetQuery>,
+) -> Result<Json<api::State>, ApiError> {
     let mirror = api.now().await?;
+    let question = survey(&api, query.live, &mirror).await?;
     let cluster = mirror.read();
     let states = cluster.states.get(&name);
     let scheduled = cluster.machines_of(&name).next().map(|(id, _)| id);
@@ -63,5 +71,28 @@ pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<api:
     let found = on_schedule.or_else(|| states?.iter().next());
     let (machine, record) = found
         .ok_or_else(|| ApiError::not_found(format!("no machine reports a state of unit {name}")))?;
-    Ok(Json(entity::state(&name, machine, record)))
+    Ok(Json(state(&cluster, &name, machine, record, question)))
+}
+
+async fn survey(
+    api: &Api,
+    live: bool,
+    mirror: &Mirror<Cluster>,
+) -> Result<Option<Revision>, ApiError> {
+    match live {
+        true => api.survey(About::Units, mirror).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+/// What a machine says of a unit, also in answer to a question.
+fn state(
+    cluster: &Cluster,
+    name: &UnitName,
+    id: &MachineId,
+    record: &StateRecord,
+    question: Option<Revision>,
+) -> api::State {
+    let live = question.and_then(|question| live::unit(cluster, name, id, question));
+    api::State { live, ..entity::state(name, id, record) }
 }

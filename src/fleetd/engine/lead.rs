@@ -208,9 +208,11 @@ async fn at(moment: Option<Timestamp>) {
     }
 }
 
-/// Whether anything changed that a schedule depends on. What systemd reports is not among that.
+/// Whether anything changed that a schedule depends on. What systemd reports is not among that, nor
+/// how machines are.
 fn news(cluster: &Cluster, since: Revision) -> bool {
-    let matters = |key: &Key| !matches!(key, Key::State(..) | Key::Leader | Key::Planned(_));
+    let said = |key: &Key| matches!(key, Key::State(..) | Key::Survey | Key::Figures(_));
+    let matters = |key: &Key| !said(key) && !matches!(key, Key::Leader | Key::Planned(_));
     cluster.changed_since(since).is_none_or(|mut keys| keys.any(matters))
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::chain::chain;
 use super::registry::Facts;
-use super::systemd::SystemdManager;
+use super::systemd::UnitManager;
 
 /// How long a daemon may take to say its version. Nothing waits for it but the facts themselves.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub struct Load {
 }
 
 /// What this machine is. Takes a second at most.
-pub async fn gather(systemd: &SystemdManager) -> Facts {
+pub async fn gather(systemd: &dyn UnitManager) -> Facts {
     let system = tokio::time::timeout(ANSWER_TIMEOUT, systemd.system());
     let docker = tokio::time::timeout(ANSWER_TIMEOUT, docker::version());
     let (system, docker) = tokio::join!(system, docker);
@@ -67,4 +67,22 @@ fn read(path: impl AsRef<Path>) -> Option<String> {
 
 fn shortened(name: &str) -> String {
     name.chars().take(NAME_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleetd::systemd::MemoryUnits;
+
+    #[tokio::test]
+    async fn what_cannot_be_found_out_is_left_out() {
+        let systemd = MemoryUnits::new();
+        let facts = gather(&systemd).await;
+        assert_eq!(facts.systemd_version.as_deref(), Some("257"));
+        assert!(facts.booted.is_some() && facts.hostname.is_some(), "{facts:?}");
+        assert!(facts.cpus > Some(0) && facts.memory > Some(0), "{facts:?}");
+        systemd.disconnect();
+        let expected = Facts { systemd_version: None, booted: None, ..facts };
+        assert_eq!(gather(&systemd).await, expected);
+    }
 }

@@ -31,8 +31,8 @@ pub use leader::Leadership;
 pub use machines::MetadataChange;
 pub use mirror::{Mirror, View};
 pub use records::{
-    Assignment, Facts, FiguresRecord, Garbage, HolderRecord, KnownRecord, LeaderRecord, LostRecord,
-    MachineRecord, StateRecord, UnitRecord, decode, encode,
+    About, Assignment, Facts, FiguresRecord, Garbage, HolderRecord, KnownRecord, LeaderRecord,
+    LostRecord, MachineRecord, StateRecord, UnitRecord, decode, encode,
 };
 pub use schedule::Schedule;
 pub use session::{Present, Won};

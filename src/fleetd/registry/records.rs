@@ -163,8 +163,18 @@ pub struct StateRecord {
 /// `survey`: that somebody asks how the machines are. The question is the revision of this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SurveyRecord {
-    /// When.
-    pub asked: Timestamp,
+    /// What is asked.
+    pub about: About,
+}
+
+/// What somebody wants to know of every machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    /// How it is.
+    Machine,
+    /// That, and how each of its units is: systemd has to be asked about each.
+    Units,
 }
 
 /// `figures/<machine>`: how a machine is.
@@ -176,8 +186,9 @@ pub struct FiguresRecord {
     pub load: [f64; 3],
     /// How much memory is in use, in bytes.
     pub memory_used: u64,
-    /// What each unit uses of it, as far as systemd counts it.
-    pub units: BTreeMap<UnitName, u64>,
+    /// What each unit uses of it, as far as systemd counts it; absent when that was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<BTreeMap<UnitName, u64>>,
 }
 
 /// A stored value that does not read.

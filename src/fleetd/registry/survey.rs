@@ -1,43 +1,55 @@
 //! How machines are now, for who asks: the question, which every agent hears, and the answers.
 //! Nothing is written, and nobody wakes, unless somebody asks.
 
-use std::time::SystemTime;
-
 use super::Registry;
 use super::keys::Key;
 use super::mirror::{Mirror, View};
-use super::records::{FiguresRecord, SurveyRecord, encode};
-use super::store::{Event, LeaseId, Op, Range, Revision, StoreError};
+use super::records::{About, FiguresRecord, SurveyRecord, encode, readable};
+use super::store::{Event, KeyValue, LeaseId, Op, Range, Revision, StoreError};
 use crate::model::MachineId;
 
-/// The last question that was asked.
+/// What was asked last. A question that comes before the one before it is answered does not hide
+/// it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Question {
-    /// The revision that asked it; `None` when nobody ever did.
+    /// The revision that asked last, about whatever; `None` when nobody ever did.
     pub asked: Option<Revision>,
+    /// The revision that asked about units last.
+    pub about_units: Option<Revision>,
+}
+
+impl Question {
+    fn hear(&mut self, entry: &KeyValue) {
+        if entry.key != Key::Survey.to_string() {
+            return;
+        }
+        let Some(record) = readable::<SurveyRecord>(entry) else { return };
+        self.asked = Some(entry.modified);
+        match record.about {
+            About::Machine => {}
+            About::Units => self.about_units = Some(entry.modified),
+        }
+    }
 }
 
 impl View for Question {
     fn replace(&mut self, range: Range) {
-        let survey = Key::Survey.to_string();
-        let entry = range.entries.iter().find(|entry| entry.key == survey);
-        self.asked = entry.map(|entry| entry.modified);
+        *self = Question::default();
+        range.entries.iter().for_each(|entry| self.hear(entry));
     }
 
     fn apply(&mut self, _: Revision, event: Event) {
         match event {
-            Event::Put(entry) if entry.key == Key::Survey.to_string() => {
-                self.asked = Some(entry.modified);
-            }
-            Event::Put(_) | Event::Deleted(_) => {}
+            Event::Put(entry) => self.hear(&entry),
+            Event::Deleted(_) => {}
         }
     }
 }
 
 impl Registry {
     /// Asks every machine how it is; answers name the revision that this returns, or a later one.
-    pub async fn ask_machines(&self) -> Result<Revision, StoreError> {
-        let record = SurveyRecord { asked: SystemTime::now().into() };
+    pub async fn ask_machines(&self, about: About) -> Result<Revision, StoreError> {
+        let record = SurveyRecord { about };
         let key = Key::Survey.to_string();
         let asked = self.always(vec![Op::Put { key, value: encode(&record), lease: None }]).await?;
         Ok(asked.revision)

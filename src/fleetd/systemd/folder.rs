@@ -4,7 +4,7 @@
 //! This file knows names and the file system. It must not know systemd: whether a file is linked is
 //! not its business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,26 +85,31 @@ impl Folder {
         }
     }
 
-    /// Every unit that has a file here. What has no unit's name is not ours and is left alone.
+    /// Every unit that has a file here, and what is in it.
     pub(super) fn list(&self) -> Result<BTreeMap<UnitName, Found>, SystemdError> {
+        let mut found = BTreeMap::new();
+        for name in self.names()? {
+            // It may be gone in the meantime.
+            found.extend(self.find(&name)?.map(|file| (name, file)));
+        }
+        Ok(found)
+    }
+
+    /// Every unit that has a file here. What has no unit's name is not ours and is left alone.
+    pub(super) fn names(&self) -> Result<BTreeSet<UnitName>, SystemdError> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
             Err(error) => return Err(failed("list", self.path.clone())(error)),
         };
-        let mut found = BTreeMap::new();
+        let mut names = BTreeSet::new();
         for entry in entries {
             let entry = entry.map_err(failed("list", self.path.clone()))?;
             let name = entry.file_name().to_str().and_then(|name| UnitName::parse(name).ok());
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if let Some(name) = name
-                && is_file
-            {
-                // It may be gone in the meantime.
-                found.extend(self.find(&name)?.map(|file| (name, file)));
-            }
+            names.extend(name.filter(|_| is_file));
         }
-        Ok(found)
+        Ok(names)
     }
 }
 

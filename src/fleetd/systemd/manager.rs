@@ -18,7 +18,8 @@ use super::gate::{Gate, JOBS_MAX};
 use super::proxy::ManagerProxy;
 use super::runs::Runs;
 use super::{
-    JobId, Signal, Status, SystemdError, UnitManager, batch, journal, observe, proxy, signals,
+    JobId, Signal, Status, System, SystemdError, UnitManager, batch, journal, observe, proxy,
+    signals,
 };
 use crate::model::Timestamp;
 use crate::unitfile::{UnitFile, UnitName};
@@ -54,15 +55,6 @@ pub enum StopKind {
     Stop,
     /// It will be back at once.
     Restart,
-}
-
-/// What systemd says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct System {
-    /// Its version, as its packager writes it.
-    pub version: String,
-    /// When it began: also in a container, which has its host's kernel.
-    pub booted: Timestamp,
 }
 
 /// systemd on this machine, reached over the system bus.
@@ -112,19 +104,6 @@ impl SystemdManager {
         })
     }
 
-    /// What systemd says of itself.
-    pub async fn system(&self) -> Result<System, SystemdError> {
-        let ask = async {
-            let manager = self.bus.manager().await?;
-            let began = manager.userspace_timestamp().await?;
-            Ok(System {
-                version: manager.version().await?,
-                booted: Timestamp::from_unix_secs(began / MICROS),
-            })
-        };
-        ask.await.map_err(|error| failed("ask for systemd's version".into(), error))
-    }
-
     /// Queues a job, when there are not too many.
     async fn queue(&self, job: Job, name: &UnitName) -> Result<JobId, SystemdError> {
         let operation = || format!("{} {name}", job.word());
@@ -164,16 +143,28 @@ impl SystemdManager {
     /// such a file; if not, there is nothing to try again.
     async fn repair(&self, manager: &ManagerProxy<'_>) -> zbus::Result<bool> {
         let _changing = self.changing.lock().await;
-        let Ok(files) = observe::list(&self.folder).await else {
+        let Ok(names) = observe::names(&self.folder).await else {
             return Ok(false);
         };
-        let overlooked = observe::overlooked(manager, files.keys()).await?;
+        let overlooked = observe::overlooked(manager, &names).await?;
         Ok(!overlooked.is_empty() && batch::link_again(manager, &self.folder, &overlooked).await?)
     }
 }
 
 #[async_trait]
 impl UnitManager for SystemdManager {
+    async fn system(&self) -> Result<System, SystemdError> {
+        let ask = async {
+            let manager = self.bus.manager().await?;
+            let began = manager.userspace_timestamp().await?;
+            Ok(System {
+                version: manager.version().await?,
+                booted: Timestamp::from_unix_secs(began / MICROS),
+            })
+        };
+        ask.await.map_err(|error| failed("ask for systemd's version".into(), error))
+    }
+
     async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError> {
         let files = observe::list(&self.folder).await?;
         let look = async { observe::look(&self.bus.manager().await?, &self.runs, files).await };
@@ -223,9 +214,9 @@ impl UnitManager for SystemdManager {
         }
     }
 
-    async fn memory(&self) -> Result<BTreeMap<UnitName, u64>, SystemdError> {
-        let files = observe::list(&self.folder).await?;
-        let look = async { observe::memory(&self.bus.manager().await?, files.keys()).await };
+    async fn memory(&self, found: &mut BTreeMap<UnitName, u64>) -> Result<(), SystemdError> {
+        let names = observe::names(&self.folder).await?;
+        let look = async { observe::memory(&self.bus.manager().await?, &names, found).await };
         look.await.map_err(|error| failed("ask for the memory of units".into(), error))
     }
 

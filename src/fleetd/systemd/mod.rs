@@ -33,7 +33,7 @@ use crate::model::{SystemdState, Timestamp};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
 
 pub use journal::{LINE_BYTES_MAX, LINES_MAX};
-pub use manager::{StopKind, System, SystemdManager};
+pub use manager::{StopKind, SystemdManager};
 pub use memory::{Call, MemoryUnits, Refusal};
 
 /// What this machine's systemd and fleet's unit folder say of one unit.
@@ -204,12 +204,24 @@ impl SystemdError {
 /// systemd's name for the error that there is no such unit.
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
+/// What systemd says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct System {
+    /// Its version, as its packager writes it.
+    pub version: String,
+    /// When it began: also in a container, which has its host's kernel.
+    pub booted: Timestamp,
+}
+
 /// systemd on this machine, in fleet's verbs.
 ///
 /// Units are handled in batches, since systemd's `Reload` costs the same for one unit as for a
 /// thousand. In a batch one unit's failure stays with that unit.
 #[async_trait]
 pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
+    /// What systemd says of itself.
+    async fn system(&self) -> Result<System, SystemdError>;
+
     /// Every unit whose file is in fleet's folder, and what systemd says of it now.
     async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError>;
 
@@ -246,9 +258,10 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
     /// job's end follows. A oneshot that is stopped while it starts has failed, in systemd's eyes.
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError>;
 
-    /// The memory that each of fleet's units uses now, in bytes; of those that are inactive, or
-    /// whose memory systemd does not count, nothing.
-    async fn memory(&self) -> Result<BTreeMap<UnitName, u64>, SystemdError>;
+    /// Adds the memory that each of fleet's units uses now, in bytes; of those that are inactive, or
+    /// whose memory systemd does not count, nothing. Each is added when systemd has said it: who
+    /// stops waiting keeps what came.
+    async fn memory(&self, found: &mut BTreeMap<UnitName, u64>) -> Result<(), SystemdError>;
 
     /// What the unit, and systemd about it, said last in the run that was the last one: at most
     /// [`LINES_MAX`] lines of at most [`LINE_BYTES_MAX`] bytes. Takes two seconds at most, once it

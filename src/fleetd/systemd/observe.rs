@@ -24,11 +24,24 @@ pub(super) const CALLS_AT_ONCE: usize = 16;
 /// for more, it is quicker to have all units sent.
 const FEW: usize = 32;
 
-/// The files in fleet's folder, read aside from the tasks that wait for the network.
+/// The files in fleet's folder.
 pub(super) async fn list(folder: &Arc<Folder>) -> Result<BTreeMap<UnitName, Found>, SystemdError> {
+    aside(folder, Folder::list).await
+}
+
+/// The units that have a file there. None is read.
+pub(super) async fn names(folder: &Arc<Folder>) -> Result<BTreeSet<UnitName>, SystemdError> {
+    aside(folder, Folder::names).await
+}
+
+/// Reads the folder aside from the tasks that wait for the network.
+async fn aside<T: Send + 'static>(
+    folder: &Arc<Folder>,
+    read: fn(&Folder) -> Result<T, SystemdError>,
+) -> Result<T, SystemdError> {
     let reader = folder.clone();
-    match tokio::task::spawn_blocking(move || reader.list()).await {
-        Ok(list) => list,
+    match tokio::task::spawn_blocking(move || read(&reader)).await {
+        Ok(read) => read,
         Err(error) => Err(SystemdError::Folder {
             operation: "list",
             path: folder.path().to_path_buf(),
@@ -63,13 +76,13 @@ pub(super) async fn look(
 /// Those of the units, all of them with a file in fleet's folder, that systemd does not find.
 pub(super) async fn overlooked(
     manager: &ManagerProxy<'_>,
-    names: impl ExactSizeIterator<Item = &UnitName> + Clone,
+    names: &BTreeSet<UnitName>,
 ) -> zbus::Result<Vec<UnitName>> {
-    let infos = by_names(manager, names.clone()).await?;
+    let infos = by_names(manager, names.iter()).await?;
     let missing = |name: &&UnitName| {
         infos.iter().any(|info| info.name == name.as_str() && info.load == "not-found")
     };
-    Ok(names.filter(missing).cloned().collect())
+    Ok(names.iter().filter(missing).cloned().collect())
 }
 
 /// Those of the units that systemd has in its memory and would not read again.
@@ -116,16 +129,20 @@ async fn by_name(manager: &ManagerProxy<'_>, name: &str) -> zbus::Result<Vec<Uni
     }
 }
 
-/// The memory that these units use, in bytes, as far as systemd counts it.
+/// Adds the memory that these units use, in bytes, as systemd says it and as far as it counts it.
 pub(super) async fn memory(
     manager: &ManagerProxy<'_>,
-    names: impl Iterator<Item = &UnitName>,
-) -> zbus::Result<BTreeMap<UnitName, u64>> {
-    let infos = by_names(manager, names).await?;
+    names: &BTreeSet<UnitName>,
+    found: &mut BTreeMap<UnitName, u64>,
+) -> zbus::Result<()> {
+    let infos = by_names(manager, names.iter()).await?;
     let running = infos.into_iter().filter(|info| info.active != "inactive");
     let asked: Vec<_> = running.map(|info| memory_of(manager, info)).collect();
-    let answers: Vec<_> = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE).try_collect().await?;
-    Ok(answers.into_iter().flatten().collect())
+    let mut answers = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE);
+    while let Some(answer) = answers.try_next().await? {
+        found.extend(answer);
+    }
+    Ok(())
 }
 
 async fn memory_of(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use fleet::api::{Live, Machine, MachineStatus};
+use fleet::api::{Live, Machine, MachineStatus, UnitLive};
 use fleet::model::TargetState::Launched;
 use fleet::model::Timestamp;
 use fleet::unitfile::UnitFile;
@@ -22,7 +22,7 @@ fn scene(cluster: &mut Cluster) {
     cluster.report("hello.service", M1, "active running", Some("done"));
     let state = cluster.states.get_mut(&(name("hello.service"), machine(M1))).unwrap();
     (state.since, state.restarts) = (ago(125), Some(2));
-    (state.main_pid, state.memory) = (Some(4711), Some(3 << 19));
+    (state.main_pid, state.live) = (Some(4711), Some(UnitLive { memory: 3 << 19 }));
     cluster.report("hello.service", M2, "failed failed", Some("failed"));
     let state = cluster.states.get_mut(&(name("hello.service"), machine(M2))).unwrap();
     (state.since, state.restarts) = ("2026-01-02T03:04:05Z".parse().ok(), Some(0));

@@ -183,7 +183,7 @@ fn states(cluster: &Cluster, query: &str) -> Response {
     let live = query.contains("live=true");
     let states = cluster.states.values();
     let states = states.filter(|state| unit.is_none_or(|unit| state.name.as_str() == unit));
-    let states = states.cloned().map(|s| State { memory: s.memory.filter(|_| live), ..s });
+    let states = states.cloned().map(|s| State { live: s.live.filter(|_| live), ..s });
     json(&StatePage { states: states.collect(), next_page_token: None })
 }
 

@@ -9,7 +9,8 @@ use fleet::fleetd::agent::{Agent, AgentSettings, Farewell, Standing};
 use fleet::fleetd::engine::{Engine, EngineSettings};
 use fleet::fleetd::metrics::{Metered, Metrics};
 use fleet::fleetd::registry::{
-    Cluster, EmbeddedStore, LeaderRecord, MachineRecord, Mirror, Put, Registry, Revision, Store,
+    Cluster, EmbeddedStore, Key, LeaderRecord, MachineRecord, Mirror, Op, Put, Registry, Revision,
+    Store, Txn,
 };
 use fleet::fleetd::systemd::MemoryUnits;
 use fleet::model::{MachineId, TargetState};
@@ -29,6 +30,7 @@ pub struct Machines {
     pub registry: Registry,
     /// What all of them count together.
     pub metrics: Metrics,
+    store: Arc<dyn Store>,
     mirror: Arc<Mirror<Cluster>>,
 }
 
@@ -59,10 +61,10 @@ impl Machines {
     /// A cluster over a store.
     pub fn over(store: Arc<dyn Store>) -> Machines {
         let metrics = Metrics::default();
-        let store = Arc::new(Metered::new(store, metrics.clone()));
-        let registry = Registry::over(store, TTL / 6);
+        let metered = Arc::new(Metered::new(store.clone(), metrics.clone()));
+        let registry = Registry::over(metered, TTL / 6);
         let mirror = registry.cluster();
-        Machines { registry, metrics, mirror }
+        Machines { registry, metrics, store, mirror }
     }
 
     /// A machine that booted and whose fleetd was started.
@@ -155,11 +157,13 @@ impl Machines {
         self.until(&what, reported).await;
     }
 
-    /// Removes a machine's key, as a person might; returns the life that ends with it.
+    /// Removes a machine's key and nothing else, as a person might; returns the life that ends with
+    /// it.
     pub async fn expel(&self, machine: &Machine) -> Revision {
         let present = self.registry.present(&machine.id).await.unwrap().unwrap();
-        let (record, now) = (&present.record, std::time::SystemTime::now().into());
-        self.registry.leave(&machine.id, present.created, record, now).await.unwrap();
+        let key = Key::Machine(machine.id.clone()).to_string();
+        let then = vec![Op::Delete(key)];
+        self.store.commit(Txn { then, ..Txn::default() }).await.unwrap();
         present.created
     }
 

@@ -13,8 +13,15 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use self::machine::{Job, Machine};
-use super::{JobId, NO_SUCH_UNIT, Signal, Status, SystemdError, UnitManager};
+use super::{JobId, NO_SUCH_UNIT, Signal, Status, System, SystemdError, UnitManager};
+use crate::model::Timestamp;
 use crate::unitfile::{UnitFile, UnitName};
+
+/// Its version.
+const VERSION: &str = "257";
+
+/// When it began, in seconds since 1970: on 1 January 2026.
+const BOOTED: u64 = 1_767_225_600;
 
 /// What each unit's process uses.
 const MEMORY: u64 = 1 << 20; // 1 MiB
@@ -66,6 +73,7 @@ struct Inner {
     calls: Vec<Call>,
     journal: BTreeMap<UnitName, Vec<String>>,
     journal_hangs: bool,
+    memory_hangs_after: Option<usize>,
     listener: Option<mpsc::UnboundedSender<Signal>>,
 }
 
@@ -121,6 +129,11 @@ impl MemoryUnits {
     /// From now on, reading the journal does not end.
     pub fn hang_journal(&self) {
         self.act(|inner| inner.journal_hangs = true);
+    }
+
+    /// From now on, asking for the memory of units does not end after that of so many was said.
+    pub fn hang_memory_after(&self, units: usize) {
+        self.act(|inner| inner.memory_hangs_after = Some(units));
     }
 
     /// What was asked, in order, since the beginning or since this was last called.
@@ -202,6 +215,11 @@ fn no_such_unit(verb: &str, name: &UnitName) -> SystemdError {
 
 #[async_trait]
 impl UnitManager for MemoryUnits {
+    async fn system(&self) -> Result<System, SystemdError> {
+        self.act(|inner| inner.reach("ask for systemd's version"))?;
+        Ok(System { version: VERSION.to_owned(), booted: Timestamp::from_unix_secs(BOOTED) })
+    }
+
     async fn observe(&self) -> Result<BTreeMap<UnitName, Status>, SystemdError> {
         self.act(|inner| {
             inner.reach("observe units")?;
@@ -271,11 +289,17 @@ impl UnitManager for MemoryUnits {
         }
     }
 
-    async fn memory(&self) -> Result<BTreeMap<UnitName, u64>, SystemdError> {
-        self.act(|inner| {
+    async fn memory(&self, found: &mut BTreeMap<UnitName, u64>) -> Result<(), SystemdError> {
+        let hangs_after = self.act(|inner| {
             inner.reach("ask for the memory of units")?;
-            Ok(inner.machine.running().map(|name| (name.clone(), MEMORY)).collect())
-        })
+            let said = inner.memory_hangs_after.unwrap_or(usize::MAX);
+            found.extend(inner.machine.running().take(said).map(|name| (name.clone(), MEMORY)));
+            Ok(inner.memory_hangs_after)
+        })?;
+        match hangs_after {
+            Some(_) => std::future::pending().await,
+            None => Ok(()),
+        }
     }
 
     async fn last_words(&self, name: &UnitName) -> Vec<String> {
