@@ -296,7 +296,10 @@ mod tests {
             let mut chronicle = Chronicle::default();
             chronicle.tell(&machine("a"));
             let event = MachineEvent { revision: 2, id: id(), machine: None, status };
-            assert_eq!(chronicle.tell(&Event::Machine(event)).as_deref(), Some(expected));
+            let event = Event::Machine(event);
+            assert_eq!(chronicle.tell(&event).as_deref(), Some(expected));
+            // As when metadata of a machine that is gone changes.
+            assert_eq!(chronicle.tell(&event), None);
         }
     }
 
