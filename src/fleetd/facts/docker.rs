@@ -13,8 +13,8 @@ use tokio::net::UnixStream;
 
 use crate::fleetd::chain::BoxedError;
 
-/// There while the engine runs. Where only its socket is there, systemd would start the engine for
-/// who asks, and nobody wants that for a table's sake.
+/// Names the engine's process; an engine that was killed leaves it behind. Where only its socket is
+/// there, systemd would start the engine for who asks, and nobody wants that for a table's sake.
 const PID_FILE: &str = "/run/docker.pid";
 
 /// Where it answers.
@@ -31,13 +31,19 @@ struct Answer {
 
 /// Its version; `None` when it does not run, or does not say.
 pub async fn version() -> Option<String> {
-    if !Path::new(PID_FILE).exists() {
+    if !runs(Path::new(PID_FILE)) {
         return None;
     }
     ask(SOCKET)
         .await
         .inspect_err(|error| tracing::debug!(%error, "asking for Docker's version"))
         .ok()
+}
+
+/// Whether there is a process that this file names.
+fn runs(pid_file: &Path) -> bool {
+    let pid = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok());
+    pid.is_some_and(|pid: u32| Path::new("/proc").join(pid.to_string()).exists())
 }
 
 async fn ask(socket: &str) -> Result<String, BoxedError> {
@@ -79,6 +85,22 @@ mod tests {
         let (version, engine) = tokio::join!(ask(&socket), engine);
         assert_eq!(engine?, 0, "nothing else was asked");
         version
+    }
+
+    #[test]
+    fn an_engine_that_was_killed_does_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("docker.pid");
+        assert!(!runs(&file));
+        for (text, expected) in [
+            (std::process::id().to_string(), true),
+            (format!("{}\n", std::process::id()), true),
+            (u32::MAX.to_string(), false),
+            ("../self".to_owned(), false),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            assert_eq!(runs(&file), expected, "{text:?}");
+        }
     }
 
     #[tokio::test]

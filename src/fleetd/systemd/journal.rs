@@ -4,10 +4,10 @@
 //! This file knows journalctl(1). It must not know when somebody wants to read what.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::bus::Bus;
 use super::proxy;
@@ -28,20 +28,39 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// the machine from those that run.
 static READERS: Semaphore = Semaphore::const_new(4);
 
+/// When the last flush of the journal began that has ended.
+static FLUSHED: Mutex<Option<Instant>> = Mutex::const_new(None);
+
 /// See [`super::UnitManager::last_words`].
 pub(super) async fn last_words(bus: &Bus, name: &UnitName) -> Vec<String> {
+    let asked = Instant::now();
     // It is never closed.
     let _turn = READERS.acquire().await;
     let read = tokio::time::timeout(TIMEOUT, async {
         let invocation = invocation(bus, name).await?;
-        // What the unit wrote a moment ago may still be on its way into the journal.
-        journalctl(&["--sync"]).await;
+        flushed_since(asked, &FLUSHED, async || drop(journalctl(&["--sync"]).await)).await;
         let own = format!("_SYSTEMD_INVOCATION_ID={invocation}");
         let about = format!("INVOCATION_ID={invocation}");
         let lines = format!("--lines={LINES_MAX}");
         journalctl(&["--quiet", "--output=cat", &lines, &own, "+", &about]).await
     });
     read.await.ok().flatten().map(|text| last_lines(&text)).unwrap_or_default()
+}
+
+/// What was written by then is in the journal, and no longer on its way there. Journald stops for
+/// each flush, so one serves everybody who asked before it began.
+async fn flushed_since(
+    moment: Instant,
+    last: &Mutex<Option<Instant>>,
+    flush: impl AsyncFnOnce() -> (),
+) {
+    let mut last = last.lock().await;
+    if last.is_some_and(|began| began >= moment) {
+        return;
+    }
+    let began = Instant::now();
+    flush().await;
+    *last = Some(began);
 }
 
 /// The number of the unit's last run, as the journal has it: 32 hexadecimal digits.
@@ -83,7 +102,28 @@ fn shown(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    #[tokio::test]
+    async fn one_flush_serves_all_who_asked_before_it() {
+        let (last, flushes) = (Mutex::new(None), AtomicUsize::new(0));
+        let flush = async || {
+            flushes.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        };
+        let [early, also_early] = [Instant::now(), Instant::now()];
+        tokio::join!(
+            flushed_since(early, &last, flush),
+            flushed_since(also_early, &last, flush),
+            flushed_since(early, &last, flush),
+        );
+        assert_eq!(flushes.load(Ordering::Relaxed), 1);
+        let began = last.lock().await.unwrap();
+        flushed_since(began + Duration::from_nanos(1), &last, flush).await;
+        assert_eq!(flushes.load(Ordering::Relaxed), 2);
+    }
 
     #[test]
     fn few_short_lines_without_commands_for_a_terminal() {

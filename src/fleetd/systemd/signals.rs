@@ -66,6 +66,8 @@ async fn subscribe_raw(bus: &Bus) -> zbus::Result<Subscription> {
     let rules = [
         of_manager("JobRemoved")?,
         of_manager("Reloading")?,
+        // One rule for the unit and for what is of its type: two rules are two streams, and one
+        // would be ahead of the other.
         of_systemd()
             .path_namespace(UNITS_PATH)
             .interface("org.freedesktop.DBus.Properties")
