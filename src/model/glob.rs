@@ -62,6 +62,11 @@ impl Glob {
         Ok(Glob { pattern: pattern.into(), tokens: tokens.into() })
     }
 
+    /// Whether a text is meant as a pattern: no unit's name has one of these characters.
+    pub fn is_meant(text: &str) -> bool {
+        text.contains(['*', '?', '['])
+    }
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.pattern

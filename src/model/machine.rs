@@ -78,7 +78,7 @@ impl From<MachineId> for String {
 
 /// Why a text is not the id of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid machine id {id:?}: use 1 to {ID_BYTES_MAX} letters, digits and dashes")]
+#[error("invalid machine id {id:?}; use 1 to {ID_BYTES_MAX} letters, digits and dashes")]
 pub struct MachineIdError {
     /// The text, shortened if it is long.
     pub id: String,

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::Requirements;
-use super::words;
-use crate::unitfile::{NAME_BYTES_MAX, UnitFile, UnitName, expand};
+use crate::unitfile::{NAME_BYTES_MAX, UnitFile, UnitName, expand, unit_names};
 
 /// The options of `[Unit]` by which a start looks for another unit (systemd.unit(5)): all that
 /// pull it in or wait for it, and Requisite, which fails at once where it is not running.
 const NAMING: [&str; 5] = ["Requires", "Requisite", "BindsTo", "Wants", "After"];
 
 /// Those of them without which a start fails.
-const NEEDING: [&str; 3] = ["Requires", "Requisite", "BindsTo"];
+pub(super) const NEEDING: [&str; 3] = ["Requires", "Requisite", "BindsTo"];
 
 /// The units that should be on a machine before this one starts there, if they go there at all:
 /// those its `[Unit]` section names, and those of `MachineOf`.
@@ -32,11 +31,11 @@ fn named(name: &UnitName, file: &UnitFile, options: &[&str]) -> BTreeSet<UnitNam
     let named = options
         .iter()
         .flat_map(|option| file.get_all("Unit", option))
-        .flat_map(|value| words::split(value).unwrap_or_default())
-        .map(|(_, word)| word)
+        .flat_map(|value| unit_names(value).unwrap_or_default())
+        .map(|word| word.text)
         // Before specifiers make even more of what is too long for a name.
         .filter(|word| word.len() <= NAME_BYTES_MAX)
-        .filter_map(|word| UnitName::parse(&expand(word, name)).ok());
+        .filter_map(|word| UnitName::parse(&expand(&word, name)).ok());
     // A section that cannot be understood is refused at submission; here it names nobody.
     let peers = Requirements::of(name, file).unwrap_or_default().machine_of;
     named.chain(peers).filter(|other| other != name && !other.is_template()).collect()

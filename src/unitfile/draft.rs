@@ -130,10 +130,10 @@ impl Draft {
         all
     }
 
-    /// The words of an option whose value is a list, each with its assignment.
-    pub fn words<'a>(&'a self, section: &'a str, name: &str) -> Vec<(&'a Entry, Word)> {
+    /// The names of units in an option, each with its assignment.
+    pub fn unit_names<'a>(&'a self, section: &'a str, name: &str) -> Vec<(&'a Entry, Word)> {
         let words = |entry: &'a Entry| {
-            let words = quoting::words(&entry.value).unwrap_or_default();
+            let words = quoting::unit_names(&entry.value).unwrap_or_default();
             words.into_iter().map(move |word| (entry, word))
         };
         self.all(section, name).into_iter().flat_map(words).collect()

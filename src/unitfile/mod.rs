@@ -30,7 +30,7 @@ pub use name::{NAME_BYTES_MAX, NameError, NameErrorKind, UnitName};
 pub(crate) use nearest::nearest;
 pub use nearest::similar;
 pub use option::{SECTION_BYTES_MAX, UnitOption};
-pub(crate) use quoting::Word;
+pub(crate) use quoting::{Word, unit_names};
 pub(crate) use shown::shown;
 pub(crate) use specifier::depends_on_instance;
 pub use specifier::expand;
@@ -103,7 +103,7 @@ impl UnitFile {
     }
 
     /// SHA-1 over the options written as text, each section's together: what fleet 1.0
-    /// computes for these options.    /// Comments, blank lines and white space around values do not change it.
+    /// computes for these options. Comments, blank lines and white space around values do not change it.
     pub fn hash(&self) -> UnitHash {
         self.0.hash
     }

@@ -97,6 +97,12 @@ impl UnitName {
         self.instance().is_some()
     }
 
+    /// The instance of a template; `None` of what is no template, or for what cannot be in a name.
+    pub fn instance_of(&self, instance: &str) -> Option<UnitName> {
+        let name = format!("{}@{instance}.{}", self.prefix(), self.unit_type);
+        UnitName::parse(&name).ok().filter(|_| self.is_template())
+    }
+
     /// The template an instance is made from; `None` for templates and plain units.
     pub fn template(&self) -> Option<UnitName> {
         self.is_instance().then(|| UnitName {

@@ -21,13 +21,26 @@ pub struct OpenQuotes {
     pub at: usize,
 }
 
+/// What becomes of a backslash and what follows it.
+type Escape = fn(&mut Peekable<CharIndices>, &mut String);
+
 /// The words of a value, separated by white space outside quotes (systemd's `extract_first_word`).
 /// An escape that systemd does not know stays as it is, as there.
 pub fn words(value: &str) -> Result<Vec<Word>, OpenQuotes> {
+    split(value, escape)
+}
+
+/// The names of units in a value. They may have backslashes, which stay (systemd's
+/// `config_parse_unit_deps` asks for `EXTRACT_RETAIN_ESCAPE`).
+pub fn unit_names(value: &str) -> Result<Vec<Word>, OpenQuotes> {
+    split(value, |_, text| text.push('\\'))
+}
+
+fn split(value: &str, escape: Escape) -> Result<Vec<Word>, OpenQuotes> {
     let mut words = Vec::new();
     let mut chars = value.char_indices().peekable();
     while let Some((start, _)) = skip_space(&mut chars) {
-        let text = word(&mut chars)?;
+        let text = word(&mut chars, escape)?;
         let end = chars.peek().map_or(value.len(), |(at, _)| *at);
         words.push(Word { text, at: start..end });
     }
@@ -39,11 +52,11 @@ fn skip_space(chars: &mut Peekable<CharIndices>) -> Option<(usize, char)> {
     chars.peek().copied()
 }
 
-fn word(chars: &mut Peekable<CharIndices>) -> Result<String, OpenQuotes> {
+fn word(chars: &mut Peekable<CharIndices>, escape: Escape) -> Result<String, OpenQuotes> {
     let mut text = String::new();
     while let Some((at, c)) = chars.next_if(|(_, c)| !c.is_ascii_whitespace()) {
         match c {
-            '"' | '\'' => quoted(chars, c, &mut text).ok_or(OpenQuotes { at })?,
+            '"' | '\'' => quoted(chars, c, escape, &mut text).ok_or(OpenQuotes { at })?,
             '\\' => escape(chars, &mut text),
             c => text.push(c),
         }
@@ -52,7 +65,12 @@ fn word(chars: &mut Peekable<CharIndices>) -> Result<String, OpenQuotes> {
 }
 
 /// Reads on until the quote is closed; `None` if it never is.
-fn quoted(chars: &mut Peekable<CharIndices>, quote: char, text: &mut String) -> Option<()> {
+fn quoted(
+    chars: &mut Peekable<CharIndices>,
+    quote: char,
+    escape: Escape,
+    text: &mut String,
+) -> Option<()> {
     loop {
         match chars.next()?.1 {
             c if c == quote => return Some(()),
@@ -110,6 +128,13 @@ mod tests {
         for (value, expected) in cases {
             assert_eq!(texts(value), *expected, "{value}");
         }
+    }
+
+    #[test]
+    fn names_keep_their_backslashes() {
+        let names = unit_names(r#"my\x2dapp.service "a\"b.service 'c d'"#).unwrap();
+        let names: Vec<String> = names.into_iter().map(|word| word.text).collect();
+        assert_eq!(names, [r"my\x2dapp.service", r"a\b.service", "c d"]);
     }
 
     #[test]

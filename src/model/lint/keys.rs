@@ -1,6 +1,7 @@
 //! Options of `[X-Fleet]`: misspelt, in the wrong section, in an old spelling.
 
 use super::Subject;
+use crate::model::Glob;
 use crate::model::keys::{Key, SECTION, nearest_spelling};
 use crate::unitfile::lint::{Finding, Rule};
 use crate::unitfile::{Entry, similar};
@@ -41,7 +42,7 @@ fn spelling(entry: &Entry) -> Option<(Rule, String, String)> {
 fn misplaced(entry: &Entry) -> Option<(Rule, String, String)> {
     let name = entry.option.name.as_str();
     let (key, _) = Key::spelled(name)?;
-    if name == "Conflicts" && !entry.value.contains(['*', '?', '[']) {
+    if name == "Conflicts" && !Glob::is_meant(&entry.value) {
         return None;
     }
     let (section, value) = (&entry.option.section, &entry.value);

@@ -31,7 +31,7 @@ impl Peer {
         let declared = Declared::read(file).unwrap_or_default();
         let starts = file.get_all("Service", "ExecStart");
         let of_instance = |number| {
-            let instance = instance(name, number).filter(|_| name.is_template());
+            let instance = name.instance_of(number);
             instance.map(|name| docker::containers(&name, &starts)).unwrap_or_default()
         };
         let named = declared.values(Key::MachineOf).map(|value| expand(value, name));
@@ -45,11 +45,6 @@ impl Peer {
             shared: &of_instance("1") & &of_instance("2"),
         }
     }
-}
-
-/// An instance of a template.
-pub(super) fn instance(template: &UnitName, instance: &str) -> Option<UnitName> {
-    UnitName::parse(&template.as_str().replacen("@.", &format!("@{instance}."), 1)).ok()
 }
 
 /// The units that are known.

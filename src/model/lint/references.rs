@@ -6,6 +6,7 @@ use super::known::{SPELLED, is_of_machines};
 use super::values::values;
 use super::{Peers, Subject};
 use crate::model::keys::{Key, SECTION};
+use crate::model::relations::NEEDING;
 use crate::unitfile::lint::{Finding, Rule};
 use crate::unitfile::{Place, UnitName, depends_on_instance, expand, similar};
 
@@ -21,7 +22,6 @@ pub(super) const RULES: &[Rule] = &[BAD_NAME, ELSEWHERE, ITSELF, NEVER, TEMPLATE
 /// The options of `[Unit]` that are looked at, those first without whose units a start fails.
 const OPTIONS: [&str; 6] = ["Requires", "Requisite", "BindsTo", "PartOf", "After", "Wants"];
 pub(super) const MACHINE_OF: &str = "MachineOf";
-const NEEDING: [&str; 3] = ["Requires", "Requisite", "BindsTo"];
 
 /// A name of another unit, with its place.
 pub(super) struct Reference {
@@ -39,7 +39,7 @@ pub(super) fn all(subject: &Subject) -> Vec<Reference> {
     let peers = values(draft).into_iter().filter(|value| value.key == Key::MachineOf);
     let peers = peers.map(|v| (MACHINE_OF, v.text.to_owned(), draft.place_in(v.entry, &v.at)));
     let named = OPTIONS.into_iter().flat_map(|option| {
-        let words = draft.words("Unit", option).into_iter();
+        let words = draft.unit_names("Unit", option).into_iter();
         words.map(move |(entry, w)| (option, w.text, draft.place_in(entry, &w.at)))
     });
     let reference = |(option, text, place): (&'static str, String, Place)| {
@@ -74,9 +74,10 @@ fn judge(subject: &Subject, peers: &Peers, to: &Reference) -> Option<(Rule, Stri
         return (!with && !of_instances).then(|| (ITSELF, reason, "remove it".to_owned()));
     }
     if name.is_template() && !(to.varies && subject.name.is_template()) {
-        let instance = name.as_str().replacen("@.", "@1.", 1);
         let reason = format!("{name} is a template, which runs nowhere");
-        return Some((TEMPLATE, reason, format!("name an instance, as {instance}")));
+        let example = name.instance_of("1").map(|instance| format!(", as {instance}"));
+        let advice = format!("name an instance{}", example.unwrap_or_default());
+        return Some((TEMPLATE, reason, advice));
     }
     if !peers.knows(name) {
         return unknown(subject, peers, to, with);
@@ -142,7 +143,7 @@ fn stem(name: &str) -> &str {
 fn bad_names(subject: &Subject, findings: &mut Vec<Finding>) {
     let Subject { name, draft, .. } = subject;
     for option in OPTIONS {
-        for (entry, word) in draft.words("Unit", option) {
+        for (entry, word) in draft.unit_names("Unit", option) {
             // Specifiers that only systemd knows may make a name of it.
             if expand(&word.text, name).contains('%') {
                 continue;

@@ -49,7 +49,8 @@ pub(super) fn lint(name: &UnitName, draft: &Draft, findings: &mut Vec<Finding>) 
 /// A service that would do nothing.
 fn missing(draft: &Draft) -> Option<Finding> {
     let has = |option| !draft.all(SECTION, option).is_empty();
-    let remains = has("RemainAfterExit") && has("ExecStop");
+    let remains = draft.all(SECTION, "RemainAfterExit").pop();
+    let remains = remains.is_some_and(|entry| is_true(&entry.value)) && has("ExecStop");
     // Lines that could not be read may hold it.
     if has("ExecStart") || has("SuccessAction") || remains || draft.faults().next().is_some() {
         return None;
@@ -59,6 +60,11 @@ fn missing(draft: &Draft) -> Option<Finding> {
     let reason = "the service has no ExecStart=, so systemd refuses it";
     let advice = "write ExecStart= with the program's path in [Service]";
     Some(Finding::new(MISSING, place, reason, advice))
+}
+
+/// What systemd takes for true, in upper or lower case (systemd.syntax(7)).
+fn is_true(value: &str) -> bool {
+    ["1", "yes", "y", "true", "t", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// A second command to start.

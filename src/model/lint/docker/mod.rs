@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use self::run::{Run, is_docker, removal};
 use super::{Peers, Subject};
+use crate::model::relations::NEEDING;
 use crate::unitfile::lint::{Finding, Rule};
 use crate::unitfile::{Command, Entry, UnitName, commands};
 
@@ -71,11 +72,11 @@ pub(super) fn lint(subject: &Subject, peers: &Peers, findings: &mut Vec<Finding>
 /// Whether the unit waits for Docker and goes down with it.
 fn order(subject: &Subject, entry: &Entry, command: &Command) -> Option<Finding> {
     let named = |options: &[&str]| {
-        let mut words = options.iter().flat_map(|option| subject.draft.words("Unit", option));
+        let mut words = options.iter().flat_map(|option| subject.draft.unit_names("Unit", option));
         words.any(|(_, word)| word.text.starts_with("docker."))
     };
     let after = named(&["After"]);
-    let requires = named(&["Requires", "Requisite", "BindsTo"]);
+    let requires = named(&NEEDING);
     let missing = match (after, requires) {
         (true, true) => return None,
         (false, true) => "After=docker.service",

@@ -2,7 +2,6 @@
 
 use super::Container;
 use super::run::Join;
-use crate::model::lint::peers::instance;
 use crate::model::lint::references::{self, Reference};
 use crate::model::lint::{Peers, Subject};
 use crate::unitfile::lint::{Finding, Rule};
@@ -79,7 +78,7 @@ fn same(name: &UnitName, peers: &Peers, container: &str, place: Place) -> Option
         return Some(Finding::new(SAME, place, reason, advice));
     }
     let shared = peers.get(name).is_some_and(|peer| peer.shared.contains(container));
-    if !shared || peers.apart(name, &instance(name, "1")?) {
+    if !shared || peers.apart(name, &name.instance_of("1")?) {
         return None;
     }
     let reason = format!("every instance runs a container named {container}");
