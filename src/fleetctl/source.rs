@@ -4,7 +4,7 @@
 //! What is in the cluster already comes before all of these: see [`transition`](super::transition).
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -92,20 +92,28 @@ pub fn nowhere(argument: &str, name: &UnitName) -> Error {
 /// Reads a unit file; `None` where there is none.
 pub fn read(path: &Path) -> Result<Option<Found>, Error> {
     let failed = |source| Error::Read { path: PathBuf::from(path), source };
-    let file = match File::open(path) {
-        Ok(file) if file.metadata().map_err(failed)?.is_file() => file,
-        Ok(_) => return Ok(None),
+    let bytes = match bytes(path) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
         Err(error) if is_absence(&error) => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    // One byte more than a unit file may have is enough to have it refused.
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
     let parsed = UnitFile::parse(&text);
     let file = parsed.map_err(|source| Error::Parse { path: PathBuf::from(path), source })?;
     Ok(Some(Found { file, origin: Origin::Disk(path.to_owned()) }))
+}
+
+/// What a file holds, of a large one a byte more than a unit file may have: enough to have it
+/// refused. `None` of what is no file, and not opened: a pipe would wait for its writer.
+pub fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 fn is_absence(error: &io::Error) -> bool {
@@ -114,8 +122,6 @@ fn is_absence(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     const FILE: &str = "[Service]\nExecStart=/bin/true\n";
@@ -161,5 +167,8 @@ mod tests {
             assert!(read(&path).is_err());
         }
         assert!(read(folder.path()).unwrap().is_none(), "a folder is no unit file");
+        let pipe = folder.path().join("pipe.service");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success() && read(&pipe).unwrap().is_none(), "nobody writes to the pipe");
     }
 }

@@ -1,9 +1,8 @@
 //! `fleetctl export`
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,7 +11,7 @@ use crate::api::Unit;
 use crate::fleetctl::Context;
 use crate::fleetctl::apply::snapshot;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::files::{is_hidden, stating, wanted};
+use crate::fleetctl::files::{Links, is_hidden, replace, stating, wanted};
 use crate::fleetctl::source;
 use crate::fleetctl::tell;
 use crate::model::TargetState;
@@ -36,9 +35,6 @@ pub struct ExportArgs {
     force: bool,
 }
 
-/// What a new file may be read and written by, as far as the umask allows it.
-const MODE: u32 = 0o666;
-
 pub async fn run(context: &Context, args: &ExportArgs) -> Result<ExitStatus, Error> {
     let folder = &args.folder;
     let texts = texts(&snapshot(context).await?).map_err(|errors| context.all(&errors))?;
@@ -46,6 +42,9 @@ pub async fn run(context: &Context, args: &ExportArgs) -> Result<ExitStatus, Err
         texts.into_iter().partition(|(name, _)| is_hidden(name.as_str()));
     for name in hidden.keys() {
         context.ui.warn(&format!("{name} is left out: as a file it would be hidden"));
+    }
+    if texts.is_empty() {
+        context.ui.warn("the cluster has no units to write");
     }
     if !folder.is_dir() {
         let failed = |source| Error::Write { path: folder.clone(), source };
@@ -67,7 +66,7 @@ pub async fn run(context: &Context, args: &ExportArgs) -> Result<ExitStatus, Err
     }
     for (path, text) in new.iter().chain(&other) {
         let failed = |source| Error::Write { path: path.clone(), source };
-        write(folder, path, text).map_err(failed)?;
+        replace(path, text, Links::Replace).map_err(failed)?;
     }
     let written = new.len() + other.len();
     context.ui.line(&format!("{written} written, {} unchanged", texts.len() - written))?;
@@ -103,22 +102,13 @@ fn text(name: &UnitName, unit: &Unit) -> Result<String, Error> {
 
 /// What a file holds; `None` where there is none.
 fn there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let read = || match fs::metadata(path) {
-        Ok(about) if about.is_file() => fs::read(path).map(Some),
-        Ok(_) => Err(io::Error::other("it is no file")),
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    match source::bytes(path) {
+        Ok(None) => Err(failed(io::Error::other("it is not a file"))),
+        Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    };
-    read().map_err(|source| Error::Read { path: path.to_owned(), source })
-}
-
-/// Writes a file as a whole or not at all. A symbolic link in its place is replaced, not followed.
-fn write(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
-    let mut file =
-        tempfile::Builder::new().permissions(Permissions::from_mode(MODE)).tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
+        Err(error) => Err(failed(error)),
+    }
 }
 
 #[cfg(test)]

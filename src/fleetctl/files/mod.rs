@@ -4,6 +4,7 @@
 //! hidden ones do not (editors and file managers leave theirs there), nor do others, such as a
 //! README. This room must not know the cluster.
 
+mod replace;
 mod word;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+pub use replace::{Links, replace};
 pub use word::{stating, wanted};
 
 use super::error::Error;

@@ -92,11 +92,17 @@ fn read(line: &str) -> Option<Result<TargetState, WordError>> {
     let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
     match key.trim_end() {
         KEY => Some(value.trim().parse().map_err(WordError::State)),
-        word if word.starts_with(KEY) || (rest.contains('=') && !word.contains(' ')) => {
+        word if is_attempt(word, rest.contains('=')) => {
             Some(Err(WordError::Unknown { rest: shown(rest) }))
         }
         _ => None,
     }
+}
+
+/// Whether something is meant to be said: the key, or any one word that gets a value.
+fn is_attempt(word: &str, has_value: bool) -> bool {
+    let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    word.split(|c| !is_letter(c)).next() == Some(KEY) || (has_value && word.chars().all(is_letter))
 }
 
 #[cfg(test)]
@@ -115,6 +121,8 @@ mod tests {
             ("\u{feff}# fleet: state=loaded", Some(Loaded)),
             ("# fleet: state=loaded\n# fleet: state=loaded", Some(Loaded)),
             ("# fleet: the one that starts a=b and stops", None),
+            ("# fleet: https://wiki/?id=3", None),
+            ("# fleet: stateless, so it may move", None),
             ("# fleet state=loaded", None),
             ("Description=fleet: state=loaded", None),
             ("", None),
@@ -130,6 +138,7 @@ mod tests {
             ("# fleet: state=started", "unknown state \"started\""),
             ("# fleet: state=", "unknown state"),
             ("# fleet: state loaded", "write \"# fleet: state=loaded\""),
+            ("# fleet: state: loaded", "write \"# fleet: state=loaded\""),
             ("# fleet: sate=loaded", "sate=loaded"),
             ("# fleet: state=loaded\n# fleet: state=inactive", "both"),
         ] {

@@ -1,7 +1,6 @@
 //! The files that `verify` is to look at: from files, folders and names of units.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fleetctl::Context;
@@ -10,7 +9,7 @@ use crate::fleetctl::files;
 use crate::fleetctl::source;
 use crate::model::lint::{self, Subject};
 use crate::unitfile::lint::Finding;
-use crate::unitfile::{Draft, FILE_BYTES_MAX, UnitName};
+use crate::unitfile::{Draft, UnitName};
 
 /// A text that is looked at.
 #[derive(Debug)]
@@ -71,13 +70,8 @@ async fn one(context: &Context, argument: &str, offline: bool) -> Result<Vec<Tex
 /// Reads a file.
 fn read(path: &Path) -> Result<Text, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
-    if !path.is_file() {
-        return Err(failed(io::Error::other("it is not a file")));
-    }
-    let file = File::open(path).map_err(failed)?;
-    // One byte more than a unit file may have is enough to have it refused.
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let bytes = source::bytes(path).map_err(failed)?;
+    let bytes = bytes.ok_or_else(|| failed(io::Error::other("it is not a file")))?;
     let base = path.file_name().unwrap_or_default().to_string_lossy();
     let unit = match (UnitName::parse(&base), std::str::from_utf8(&bytes)) {
         (_, Err(error)) => {
