@@ -3,7 +3,7 @@
 //! Pure: rows in, text out. It must not know what the rows are.
 
 use super::error::Error;
-use super::ui::{Tint, Tone};
+use super::ui::{Tint, Tone, printable};
 use crate::model::similar;
 
 /// Columns are aligned to tab stops, so that both eyes and `cut -f1` can read a table.
@@ -130,7 +130,7 @@ fn cell(value: String) -> String {
     if value.is_empty() {
         return NO_VALUE.to_owned();
     }
-    value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    printable(&value.replace(['\t', '\n'], " "))
 }
 
 #[cfg(test)]
@@ -189,6 +189,6 @@ mod tests {
 
     #[test]
     fn a_value_cannot_break_its_line() {
-        assert_eq!(cell("a\tb\nc\x1b[31m".to_owned()), "a b c [31m");
+        assert_eq!(cell("a\tb\nc\x1b[31m".to_owned()), "a b c\u{fffd}[31m");
     }
 }

@@ -12,6 +12,7 @@ use crate::fleetctl::chronicle::{self, Chronicle};
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::follow::{Follow, News};
 use crate::fleetctl::output::OutputArgs;
+use crate::fleetctl::ui::printable;
 use crate::model::Timestamp;
 
 /// How long a time is, as it is written.
@@ -110,7 +111,9 @@ impl Teller<'_> {
         let sentence = self.chronicle.tell(event);
         let line = || {
             let time = time.map_or_else(|| "-".to_owned(), |time| time.to_string());
-            sentence.map_or_else(String::new, |said| format!("{time:TIME_WIDTH$}  {said}\n"))
+            sentence.map_or_else(String::new, |said| {
+                format!("{time:TIME_WIDTH$}  {}\n", printable(&said))
+            })
         };
         self.context.ui.data(&self.args.output.render_next(event, line)?)
     }

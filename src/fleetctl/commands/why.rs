@@ -10,6 +10,7 @@ use crate::fleetctl::machines::Machines;
 use crate::fleetctl::names;
 use crate::fleetctl::output::OutputArgs;
 use crate::fleetctl::tell;
+use crate::fleetctl::ui::printable_lines;
 use crate::unitfile::UnitName;
 
 /// Tell why units are where they are, or nowhere
@@ -59,5 +60,5 @@ fn explain(why: &Why, machines: &Machines, full: bool) -> String {
         }
     };
     let refusals = tell::refusals(why, machines, full);
-    format!("{} is {status}: {}\n{refusals}", why.name, why.reason)
+    printable_lines(&format!("{} is {status}: {}\n{refusals}", why.name, why.reason))
 }

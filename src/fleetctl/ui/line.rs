@@ -1,5 +1,6 @@
 //! Lines of data that mean something, and how they are coloured. Pure.
 
+use super::printable::printable;
 use super::tint::Tint;
 
 /// What a line means.
@@ -45,11 +46,9 @@ impl Line {
         &self.text
     }
 
-    /// For a terminal: in colour, and what would steer the terminal shown as text.
+    /// For a terminal: in colour, and without what would steer it.
     pub(super) fn shown(&self, tint: Tint) -> String {
-        let steers = |c: char| c.is_control() && c != '\t';
-        let tame = |c: char| if steers(c) { c.escape_default().collect() } else { c.to_string() };
-        let text: String = self.text.chars().map(tame).collect();
+        let text = printable(&self.text);
         match self.sign {
             Sign::Plain => text,
             Sign::Added => tint.paint_as("32", &text),
@@ -67,7 +66,7 @@ mod tests {
     #[test]
     fn no_text_steers_the_terminal() {
         let line = Line::plain("a\x1b[2K\tb\r".to_owned()).indented("  ");
-        assert_eq!(line.shown(Tint::new(false)), "  a\\u{1b}[2K\tb\\r");
+        assert_eq!(line.shown(Tint::new(false)), "  a\u{fffd}[2K\tb\u{fffd}");
         let line = Line::new(Sign::Added, "+a".to_owned());
         assert_eq!(line.shown(Tint::new(true)), "\x1b[32m+a\x1b[0m");
         assert_eq!(line.shown(Tint::new(false)), "+a");

@@ -4,6 +4,7 @@
 
 mod ask;
 mod line;
+mod printable;
 mod progress;
 mod screen;
 mod tint;
@@ -12,6 +13,7 @@ use std::error::Error as _;
 use std::io::{self, IsTerminal, Write};
 
 pub use line::{Line, Sign};
+pub use printable::{printable, printable_lines};
 use progress::Progress;
 pub use screen::Screen;
 pub use tint::{Tint, Tone};
@@ -48,12 +50,12 @@ impl Ui {
         }
     }
 
-    /// One line of data.
+    /// A line of data, without what would steer the terminal.
     pub fn line(&self, text: &str) -> Result<(), Error> {
-        self.data(&format!("{text}\n"))
+        self.data(&format!("{}\n", printable_lines(text)))
     }
 
-    /// Data as it is.
+    /// Data as it is; of others' text in it the caller makes what is [`printable`].
     pub fn data(&self, text: &str) -> Result<(), Error> {
         self.progress.aside(|| {
             let mut out = io::stdout().lock();
@@ -88,14 +90,14 @@ impl Ui {
 
     /// Something the user should know while the work goes on.
     pub fn note(&self, text: &str) {
-        self.talk(text);
+        self.talk(&printable_lines(text));
     }
 
     /// Asks something, and waits for a line of standard input.
     pub fn ask(&self, question: &str) -> io::Result<String> {
         self.progress.aside(|| {
             let mut talk = io::stderr().lock();
-            write!(talk, "{question}").and_then(|()| talk.flush())
+            write!(talk, "{}", printable_lines(question)).and_then(|()| talk.flush())
         })?;
         let answer = ask::line();
         // On a terminal, Enter has ended the line.
@@ -120,17 +122,17 @@ impl Ui {
     }
 
     fn warning(&self, text: &str) -> String {
-        format!("{} {text}", self.paint(YELLOW, "warning:"))
+        self.marked(YELLOW, "warning:", text)
     }
 
     /// What could be done about the last error.
     pub fn hint(&self, text: &str) {
-        self.talk(&format!("{} {text}", self.paint(CYAN, "hint:")));
+        self.talk(&self.marked(CYAN, "hint:", text));
     }
 
     /// Something that failed.
     pub fn fail(&self, text: &str) {
-        self.talk(&format!("{} {text}", self.paint(RED, "error:")));
+        self.talk(&self.marked(RED, "error:", text));
     }
 
     /// An error with its causes and what to do about it.
@@ -141,7 +143,7 @@ impl Ui {
         self.fail(&error.to_string());
         let mut cause = error.source();
         while let Some(error) = cause {
-            self.talk(&format!("  because: {error}"));
+            self.note(&format!("  because: {error}"));
             cause = error.source();
         }
         if let Some(hint) = error.hint() {
@@ -157,7 +159,7 @@ impl Ui {
     /// Shows on a terminal what is being waited for, in place of what was shown before; elsewhere
     /// nothing. No lines: nothing is being waited for.
     pub fn progress(&self, lines: impl FnOnce() -> Vec<String>) {
-        self.progress.show(lines);
+        self.progress.show(|| lines().iter().map(|line| printable(line)).collect());
     }
 
     fn talk(&self, text: &str) {
@@ -165,7 +167,12 @@ impl Ui {
         self.progress.aside(|| drop(writeln!(io::stderr().lock(), "{text}")));
     }
 
-    fn paint(&self, colour: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    /// A text with a coloured word before it.
+    fn marked(&self, colour: &str, word: &str, text: &str) -> String {
+        let text = printable_lines(text);
+        match self.colour {
+            true => format!("\x1b[{colour}m{word}\x1b[0m {text}"),
+            false => format!("{word} {text}"),
+        }
     }
 }

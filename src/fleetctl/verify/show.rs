@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::fleetctl::ui::{Tint, Tone};
+use crate::fleetctl::ui::{Tint, Tone, printable};
 use crate::unitfile::lint::{Finding, Severity};
 use crate::unitfile::{Draft, Place};
 
@@ -49,14 +49,14 @@ impl<'a> Shown<'a> {
         let advice = &self.finding.advice;
         let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
         let severity = self.finding.rule.severity;
-        format!("{}\n", harmless(&self.headline(severity.as_str(), &advice)))
+        format!("{}\n", printable(&self.headline(severity.as_str(), &advice)))
     }
 
     /// The same over three lines, with the line of the file and the advice below the place.
     pub fn block(&self, tint: Tint) -> String {
         let Finding { place, rule, advice, .. } = self.finding;
         let number = place.line.to_string();
-        let source = harmless(self.draft.line(place.line));
+        let source = printable(self.draft.line(place.line));
         let pad = " ".repeat(number.len());
         let tone = match rule.severity {
             Severity::Error => Tone::Bad,
@@ -66,13 +66,13 @@ impl<'a> Shown<'a> {
             "{}\n {number} | {source}\n {pad} | {} {}\n",
             self.headline(&tint.paint(tone, rule.severity.as_str()), ""),
             carets(&source, place),
-            harmless(advice),
+            printable(advice),
         )
     }
 
     fn headline(&self, severity: &str, advice: &str) -> String {
         let Finding { place, rule, reason, .. } = self.finding;
-        let (file, reason) = (harmless(self.file), harmless(reason));
+        let (file, reason) = (printable(self.file), printable(reason));
         let Place { line, column, .. } = place;
         format!("{file}:{line}:{column}: {severity}: {reason}{advice} [{}]", rule.name)
     }
@@ -84,12 +84,6 @@ fn carets(source: &str, place: &Place) -> String {
     let before: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
     let length = source.chars().count().saturating_sub(place.column - 1);
     before + &"^".repeat(place.width.min(length).max(1))
-}
-
-/// Text of a file as a terminal may have it: without characters that would command it.
-fn harmless(text: &str) -> String {
-    let harmless = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
-    text.chars().map(harmless).collect()
 }
 
 /// How many findings there are, in words.
