@@ -17,6 +17,10 @@ use crate::api::client::ClientError;
 /// Events that come so soon after the first are part of the same change.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// So many times as long as a look took, none follows: a large cluster is not kept busy by those
+/// who watch it.
+const REST: u32 = 5;
+
 /// How often what passes or lives is shown anew: as often as `top` and its kin do it.
 const REFRESH: Duration = Duration::from_secs(2);
 
@@ -46,22 +50,28 @@ async fn show(
 ) -> Result<ExitStatus, Error> {
     let (mut follow, _) = Follow::open(&context.client).await?;
     let mut due = Some(Instant::now());
+    let mut rested = Instant::now();
     loop {
         tokio::select! {
-            () = at(due) => due = match look().await {
-                Ok(text) => {
-                    screen.show(text)?;
-                    refresh.then(|| Instant::now() + REFRESH)
-                }
-                Err(Error::Client(error)) if !screen.is_blank() => {
-                    screen.notice(lost(&error))?;
-                    Some(Instant::now() + RETRY)
-                }
-                Err(error) => return Err(error),
-            },
+            () = at(due) => {
+                let began = Instant::now();
+                let seen = look().await;
+                rested = rest(began, Instant::now());
+                due = match seen {
+                    Ok(text) => {
+                        screen.show(text)?;
+                        refresh.then(|| rested.max(Instant::now() + REFRESH))
+                    }
+                    Err(Error::Client(error)) if !screen.is_blank() => {
+                        screen.notice(lost(&error))?;
+                        Some(Instant::now() + RETRY)
+                    }
+                    Err(error) => return Err(error),
+                };
+            }
             news = follow.next() => match news {
                 News::Event(_) => {
-                    let soon = Instant::now() + SETTLE;
+                    let soon = rested.max(Instant::now() + SETTLE);
                     due = Some(due.map_or(soon, |due| due.min(soon)));
                 }
                 News::Lost(error) => {
@@ -74,6 +84,11 @@ async fn show(
     }
 }
 
+/// Until when no look follows one that took from `began` to `ended`.
+fn rest(began: Instant, ended: Instant) -> Instant {
+    ended + REST * (ended - began)
+}
+
 fn lost(error: &ClientError) -> String {
     format!("{error}; this may be out of date until it is back")
 }
@@ -82,5 +97,19 @@ async fn at(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_looks_are_rare() {
+        let began = Instant::now();
+        for (took, until) in [(0, 0), (10, 60), (2000, 12000)] {
+            let ended = began + Duration::from_millis(took);
+            assert_eq!(rest(began, ended), began + Duration::from_millis(until));
+        }
     }
 }
