@@ -90,6 +90,9 @@ pub enum Error {
     /// Without a folder nothing says which units there shall be.
     #[error("--prune needs a folder: only that can say which units there shall not be")]
     PruneWithoutFolder,
+    /// The plan was asked for as data, and as deeds.
+    #[error("--output gives a plan as data, and needs --dry-run")]
+    PlanOfDeeds,
     /// Nobody can answer a question.
     #[error("there is no terminal to ask on; nothing was changed")]
     NobodyToAsk,

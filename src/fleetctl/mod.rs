@@ -12,6 +12,7 @@ mod chronicle;
 mod cli;
 mod commands;
 mod complete;
+mod doubts;
 mod error;
 mod failure;
 mod files;

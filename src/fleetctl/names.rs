@@ -6,20 +6,13 @@ use futures_util::future::try_join_all;
 
 use super::Context;
 use super::error::Error;
+use super::tell;
 use crate::api::Unit;
 use crate::model::{Glob, similar};
 use crate::unitfile::UnitName;
 
-/// What makes an argument a pattern: none of these can be in a name.
-const GLOB_CHARACTERS: [char; 3] = ['*', '?', '['];
-
 /// Units by name, each with the argument that named it.
 pub type Named = BTreeMap<UnitName, String>;
-
-/// Whether an argument is a pattern over the units of the cluster.
-pub fn is_glob(argument: &str) -> bool {
-    argument.contains(GLOB_CHARACTERS)
-}
 
 /// The units that arguments name, which may be paths.
 pub fn parse(arguments: &[String]) -> Result<Named, Error> {
@@ -87,7 +80,7 @@ pub async fn select(
             (Wanted::Unit(name), None) => return Err(unknown(context, name).await),
             (Wanted::Those(glob), _) => {
                 if !selected.add_matching(&glob, &all) {
-                    context.ui.warn(&format!("no unit matches {}", glob.as_str()));
+                    context.ui.warn(&tell::unmatched(&glob));
                 }
             }
         }
@@ -103,7 +96,7 @@ enum Wanted {
 
 impl Wanted {
     fn parse(argument: &str) -> Result<Self, Error> {
-        if is_glob(argument) {
+        if Glob::is_meant(argument) {
             return Ok(Self::Those(Glob::parse(argument)?));
         }
         Ok(Self::Unit(UnitName::from_argument(argument)?))

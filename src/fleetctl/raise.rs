@@ -11,16 +11,16 @@ use futures_util::future::try_join_all;
 use super::Context;
 use super::block::BlockArgs;
 use super::candidates::{Candidate, Contents, candidates};
+use super::doubts::doubts;
 use super::error::{Error, ExitStatus};
 use super::goal::Goal;
 use super::names;
-use super::old_spellings::OldSpellings;
 use super::source::{Found, Origin, is_global};
 use super::task::{Change, Task, Then};
 use super::tell;
 use super::transition::{Step, Stored, Verb, step};
 use super::wait::{self, Watch};
-use crate::model::{TargetState, validate, warnings};
+use crate::model::{TargetState, validate};
 use crate::unitfile::{UnitFile, UnitName};
 
 /// The arguments of the commands that bring units up
@@ -39,7 +39,8 @@ pub struct RaiseArgs {
 /// What will be done with a candidate.
 struct Planned {
     task: Task,
-    warnings: Vec<String>,
+    /// What to say of a file that does not count.
+    ignored: Option<String>,
     /// What the cluster will get from here.
     stored: Option<Found>,
 }
@@ -57,13 +58,13 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
     let (watch, candidates) = tokio::try_join!(watch, candidates)?;
 
     let mut tasks = Vec::with_capacity(candidates.len());
-    let mut old = OldSpellings::default();
+    let mut stored = Vec::new();
     let mut good = true;
     for candidate in candidates {
         match candidate.and_then(|candidate| plan(verb, candidate, args)) {
             Ok(planned) => {
-                planned.warnings.iter().for_each(|warning| context.ui.warn(warning));
-                planned.stored.iter().for_each(|found| old.add(found));
+                planned.ignored.iter().for_each(|warning| context.ui.warn(warning));
+                stored.extend(planned.stored.map(|found| (planned.task.name.clone(), found)));
                 tasks.push(planned.task);
             }
             Err(error) => {
@@ -72,7 +73,7 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
             }
         }
     }
-    old.warning().iter().for_each(|warning| context.ui.warn(warning));
+    doubts(&stored).iter().for_each(|doubt| context.ui.warn(doubt));
     if !good {
         return Err(Error::Told);
     }
@@ -91,20 +92,17 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
 fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, Error> {
     let Candidate { name, contents } = candidate;
     if name.is_template() && verb != Verb::Submit {
-        let instance = name.as_str().replacen("@.", "@1.", 1);
-        let word = verb.word();
-        let reason = format!("a template runs nowhere: {word} an instance, as {instance}");
+        let example = name.instance_of("1").map(|instance| format!(", as {instance}"));
+        let (word, example) = (verb.word(), example.unwrap_or_default());
+        let reason = format!("a template runs nowhere: {word} an instance{example}");
         return Err(Error::Unit { name, reason });
     }
     let Chosen { step, file, origin, had, ignored } = choose(verb, &name, contents, args.replace)?;
-    let mut notices: Vec<String> = ignored.into_iter().collect();
     let change = match step {
         Step::Keep => Change::Keep,
         Step::Want(desired) => Change::put(&name, desired, None),
         Step::Store(desired) => {
             validate(&name, &file).map_err(|invalid| refusal(&name, &invalid))?;
-            let odd = warnings(&name, &file);
-            notices.extend(odd.iter().map(|warning| format!("{name}: {warning}")));
             Change::put(&name, desired, Some(&file))
         }
     };
@@ -117,7 +115,7 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
     };
     let task = Task { name, change, then };
     let stored = origin.map(|origin| Found { file, origin });
-    Ok(Planned { task, warnings: notices, stored })
+    Ok(Planned { task, ignored, stored })
 }
 
 /// The step to take, and the file that counts.

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use super::goal::{Arrival, Failure, Stage};
 use super::machines::Machines;
 use crate::api::{Refusal, Why};
-use crate::model::TargetState;
+use crate::model::{Glob, TargetState};
 use crate::unitfile::UnitName;
 
 /// So many units at most are shown or named at once, and asked why they wait: a screenful.
@@ -22,6 +22,11 @@ pub fn list<T: Display>(mut things: impl Iterator<Item = T>) -> String {
         shown.push(format!("{more} more"));
     }
     shown.join(", ")
+}
+
+/// A glob that means nothing in this cluster.
+pub fn unmatched(glob: &Glob) -> String {
+    format!("no unit matches {}", glob.as_str())
 }
 
 /// A unit is where it shall be.
@@ -73,13 +78,8 @@ pub fn failed(name: &UnitName, failure: &Failure, machines: &Machines) -> String
 /// is not known or was nothing.
 pub fn last_words(failure: &Failure) -> String {
     let Failure::Start(start) = failure else { return String::new() };
-    let lines = start.log.iter().flatten().map(|line| format!("  {}", printable(line)));
+    let lines = start.log.iter().flatten().map(|line| format!("  {line}"));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// A line of somebody else's, without what would move the cursor.
-fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// What could be done about it.

@@ -1,9 +1,10 @@
 //! Making the cluster as files say: what to change, what that looks like, and doing it.
 //!
-//! `plan`, `order`, `show` and `unified` are pure; `carry_out` acts. This room must not know where the
+//! `plan`, `order`, `show`, `document` and `unified` are pure; `carry_out` acts. This room must not know where the
 //! files come from.
 
 mod carry_out;
+mod document;
 mod order;
 mod plan;
 mod show;
@@ -12,6 +13,7 @@ mod unified;
 use std::collections::BTreeMap;
 
 pub use carry_out::carry_out;
+pub use document::PlanDocument;
 pub use plan::{ApplyPlan, Deed, Step, plan};
 pub use show::{show, summary};
 pub use unified::unified;

@@ -7,12 +7,18 @@ use clap::Args;
 
 use crate::api::{Outlook, Unit};
 use crate::fleetctl::Context;
-use crate::fleetctl::apply::{ApplyPlan, Deed, carry_out, changes, plan, show, snapshot, summary};
+use crate::fleetctl::apply::{
+    ApplyPlan, Deed, PlanDocument, carry_out, changes, plan, show, snapshot, summary,
+};
 use crate::fleetctl::block::BlockArgs;
+use crate::fleetctl::doubts::doubts;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::files::{self, DefaultState, Files};
 use crate::fleetctl::machines::Machines;
-use crate::model::{Glob, TargetState, warnings};
+use crate::fleetctl::output::{Form, OutputArgs};
+use crate::fleetctl::source::{Found, Origin};
+use crate::fleetctl::tell;
+use crate::model::{Glob, TargetState};
 use crate::unitfile::UnitName;
 
 /// Make the cluster as unit files say
@@ -28,7 +34,8 @@ use crate::unitfile::UnitName;
 /// BindsTo, Wants or After. A unit that fails keeps those from coming that cannot be without it. One
 /// that is as its file says and has failed is told of, and left alone.
 ///
-/// With --dry-run the exit status is 2 if there is something to change, and 0 if not.
+/// With --dry-run the exit status is 2 if there is something to change, and 0 if not; then the plan
+/// comes as JSON or YAML, too: steps, moves of other units, and a summary of how many there are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,7 +55,7 @@ pub struct ApplyArgs {
         value_name = "GLOB",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "*"
+        default_missing_value = EVERYTHING
     )]
     prune: Vec<String>,
     /// Show what would change, and change nothing
@@ -61,47 +68,71 @@ pub struct ApplyArgs {
     default: DefaultState,
     #[command(flatten)]
     block: BlockArgs,
+    #[command(flatten)]
+    output: OutputArgs,
 }
+
+/// What `--prune` alone matches.
+const EVERYTHING: &str = "*";
 
 /// The exit status that tells of something to change.
 const CHANGES: u8 = 2;
 
 pub async fn run(context: &Context, args: &ApplyArgs) -> Result<ExitStatus, Error> {
     let prune = args.prune.iter().map(|glob| Glob::parse(glob)).collect::<Result<Vec<_>, _>>()?;
+    if args.output.output != Form::Table && !args.dry_run {
+        return Err(Error::PlanOfDeeds);
+    }
     let files =
         files::gather(&args.paths, args.default.state).map_err(|errors| context.all(&errors))?;
     if !prune.is_empty() && !files.folder {
         return Err(Error::PruneWithoutFolder);
     }
     let cluster = snapshot(context).await?;
+    warn_of_globs(context, &prune, &cluster);
     let planned = plan(&files.wishes, &cluster, &prune);
-    warn(context, &planned);
+    doubts(&stored(&planned)).iter().for_each(|doubt| context.ui.warn(doubt));
     warn_of_failed(context, &files, &planned).await?;
-    if planned.is_empty() {
+    if planned.is_empty() && args.output.output == Form::Table {
         context.ui.line(&summary(&planned))?;
         return Ok(ExitStatus::Done);
     }
     let (outlook, machines) = tokio::try_join!(look_ahead(context, &planned), async {
         Ok(Machines::fetch(&context.client).await?)
     })?;
-    context.ui.lines(&show(&planned, &outlook, &machines))?;
+    match args.output.output {
+        Form::Table => context.ui.lines(&show(&planned, &outlook, &machines))?,
+        Form::Json | Form::Yaml => {
+            let document = PlanDocument::of(&planned, &outlook);
+            context.ui.data(&args.output.render(&document, String::new)?)?;
+        }
+    }
     if args.dry_run {
-        return Ok(ExitStatus::Tells(CHANGES));
+        let same = planned.is_empty();
+        return Ok(if same { ExitStatus::Done } else { ExitStatus::Tells(CHANGES) });
     }
     let cluster = if args.yes { cluster } else { ask(context, &files, &prune, &planned).await? };
     carry_out(context, &planned, &cluster, &args.block).await
 }
 
-/// What may not be what was meant, in files that the cluster does not have yet.
-fn warn(context: &Context, plan: &ApplyPlan) {
-    for step in plan.steps() {
-        let (Deed::Create(wish) | Deed::Replace { wish, .. }) = &step.deed else {
-            continue;
-        };
-        for warning in warnings(&step.name, &wish.file) {
-            context.ui.warn(&format!("{}: {warning}", step.name));
-        }
+/// The globs that match no unit of the cluster; without one, all are meant, if there are any.
+fn warn_of_globs(context: &Context, prune: &[Glob], cluster: &BTreeMap<UnitName, Unit>) {
+    let matches = |glob: &Glob| cluster.keys().any(|name| glob.matches(name.as_str()));
+    for glob in prune.iter().filter(|glob| glob.as_str() != EVERYTHING && !matches(glob)) {
+        context.ui.warn(&tell::unmatched(glob));
     }
+}
+
+/// The files that the cluster does not have yet.
+fn stored(plan: &ApplyPlan) -> Vec<(UnitName, Found)> {
+    let files = plan.steps().filter_map(|step| match &step.deed {
+        Deed::Create(wish) | Deed::Replace { wish, .. } => {
+            let origin = Origin::Disk(PathBuf::from(&wish.origin));
+            Some((step.name.clone(), Found { file: wish.file.clone(), origin }))
+        }
+        Deed::Want { .. } | Deed::Destroy => None,
+    });
+    files.collect()
 }
 
 /// Units that nothing changes about, and that do not run as they shall: to start them again is for

@@ -14,7 +14,7 @@ use crate::fleetctl::source::is_global_unit;
 use crate::fleetctl::task::{Change, Task, Then, wish};
 use crate::fleetctl::tell;
 use crate::fleetctl::wait::{self, Watch};
-use crate::model::TargetState;
+use crate::model::{Glob, TargetState};
 use crate::unitfile::UnitName;
 
 /// Stop units and start them again, one after another
@@ -54,7 +54,7 @@ pub async fn run(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Er
 
 /// The units to restart; each is on a machine.
 async fn units(context: &Context, arguments: &[String]) -> Result<Vec<UnitName>, Error> {
-    let named = arguments.iter().filter(|argument| !names::is_glob(argument));
+    let named = arguments.iter().filter(|argument| !Glob::is_meant(argument));
     let named = named.map(|argument| UnitName::from_argument(argument));
     let named = named.collect::<Result<BTreeSet<_>, _>>()?;
     let mut units = names::select(context, arguments).await?;
@@ -76,7 +76,7 @@ fn is_inactive(unit: &Unit) -> bool {
 
 fn nothing_to_restart(name: &UnitName) -> Error {
     let reason = if name.is_template() {
-        let instances = name.as_str().replacen("@.", "@*.", 1);
+        let instances = format!("{}@*.{}", name.prefix(), name.unit_type());
         format!("a template runs nowhere: restart its instances, as '{instances}'")
     } else {
         format!("it is inactive, so there is nothing to restart: `fleetctl start {name}`")

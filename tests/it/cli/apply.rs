@@ -78,6 +78,48 @@ fn a_change_is_shown_line_by_line() {
 }
 
 #[test]
+fn a_plan_is_a_document_too() {
+    let road = Road::new();
+    road.bench.file("units/db.service", DB);
+    road.bench.file("units/far.service", PINNED);
+    let ended = road.run("apply units --dry-run --output=json");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), ""), "{ended}");
+    let plan: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let [db, far] = [&plan["steps"][0], &plan["steps"][1]];
+    assert_eq!((&db["name"], &db["action"]), (&"db.service".into(), &"create".into()), "{ended}");
+    assert_eq!(db["state"], "launched");
+    assert_eq!(db["machineIDs"], serde_json::json!(["m1"]));
+    assert_eq!(far["refusals"][0]["machineID"], "m1", "{ended}");
+    assert_eq!(far["reason"], "none of 1 machines takes it");
+    assert_eq!(plan["summary"], serde_json::json!({"create": 2, "unchanged": 0}));
+    assert_eq!(plan["moves"], serde_json::json!([]));
+
+    std::fs::remove_file(road.bench.folder().join("units/far.service")).unwrap();
+    let refused = "error: --output gives a plan as data, and needs --dry-run\n";
+    road.run("apply units --yes -o json").is(1, "", refused);
+    road.run("apply units --yes --no-block").code(0);
+    let nothing = "moves: []\nsteps: []\nsummary:\n  unchanged: 1\n";
+    let ended = road.run("apply units --dry-run --output=yaml");
+    let lines =
+        |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!((ended.code, lines(&ended.stdout)), (Some(0), lines(nothing)), "{ended}");
+    road.bench.file("units/db.service", "[Service]\nExecStart=/bin/db2\n");
+    let ended = road.run("apply units --dry-run -o json");
+    assert!(ended.stdout.contains("+ExecStart=/bin/db2\\n"), "{ended}");
+}
+
+#[test]
+fn apply_warns_as_start_does() {
+    let road = Road::new();
+    road.bench.file("units/a.service", format!("{DB}[X-Fleet]\nX-Conflicts=b.service\n"));
+    let warning = "warning: X-Conflicts= is now Conflicts=: \
+                   `fleetctl verify --fix units/a.service` rewrites it\n";
+    let ended = road.run("apply units --dry-run --prune=b*");
+    let unmatched = "warning: no unit matches b*\n";
+    assert_eq!(ended.stderr, format!("{unmatched}{warning}"), "{ended}");
+}
+
+#[test]
 fn files_say_which_state_they_want() {
     let road = Road::new();
     for (file, contents) in [
