@@ -2,62 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use fleet::fleetd::agent::Standing;
-use fleet::fleetd::api::Api;
 use fleet::fleetd::registry::{EmbeddedStore, Registry};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::support::asked::Asked;
 use crate::support::machines::Machines;
 
 /// An API over an empty store, whose pages hold two entries.
-struct Server {
-    router: Router,
-    standing: watch::Sender<Standing>,
-}
-
-impl Server {
-    fn new() -> Server {
-        let store = Arc::new(EmbeddedStore::in_memory());
-        Server::over(Registry::over(store, std::time::Duration::from_secs(1)))
-    }
-
-    fn over(registry: Registry) -> Server {
-        let (standing, known) = watch::channel(Standing::Member);
-        let (_, token_limit) = watch::channel(2);
-        let api = Api::new(registry, known, token_limit, CancellationToken::new());
-        Server { router: api.router(), standing }
-    }
-
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let request = Request::builder().method(method).uri(path);
-        let request = match body {
-            Some(body) => request
-                .header("content-type", "application/json; charset=utf-8")
-                .body(Body::from(body.to_string())),
-            None => request.body(Body::empty()),
-        };
-        self.send(request.unwrap()).await
-    }
-
-    async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.ask("GET", path, None).await;
-        assert_eq!(status, StatusCode::OK, "{path}: {body}");
-        body
-    }
+fn server() -> Asked {
+    let store = Arc::new(EmbeddedStore::in_memory());
+    Asked::with(&Registry::over(store, std::time::Duration::from_secs(1)), 2, |api| api)
 }
 
 fn options(command: &str) -> Value {
@@ -66,7 +25,7 @@ fn options(command: &str) -> Value {
 
 #[tokio::test]
 async fn put_answers_as_fleet_did() {
-    let server = Server::new();
+    let server = server();
     let wanted = |state: &str| json!({"desiredState": state});
     let with =
         |state: &str, command: &str| json!({"desiredState": state, "options": options(command)});
@@ -111,7 +70,7 @@ async fn put_answers_as_fleet_did() {
 
 #[tokio::test]
 async fn what_is_not_a_json_body_of_bounded_size_is_refused() {
-    let server = Server::new();
+    let server = server();
     let put = |content_type: &str, body: Vec<u8>| {
         let request =
             Request::put("/fleet/v1/units/a.service").header("content-type", content_type);
@@ -133,7 +92,7 @@ async fn what_is_not_a_json_body_of_bounded_size_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_ends_is_not_waited_for() {
-    let server = Server::new();
+    let server = server();
     let never = futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>();
     let request = Request::put("/fleet/v1/units/a.service");
     let request = request.header("content-type", "application/json");
@@ -143,7 +102,7 @@ async fn a_body_that_never_ends_is_not_waited_for() {
 
 #[tokio::test]
 async fn contents_come_back_byte_for_byte() {
-    let server = Server::new();
+    let server = server();
     let contents = "# why\n\n[Service]\nExecStart = /bin/a \\\n  b\n; more\n";
     let body = json!({"contents": contents, "desiredState": "inactive"});
     server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
@@ -156,7 +115,7 @@ async fn contents_come_back_byte_for_byte() {
 async fn a_unit_that_runs_tells_where_and_how_far_it_is() {
     let cluster = Machines::new();
     let m1 = cluster.boot("m1").await;
-    let server = Server::over(cluster.registry.clone());
+    let server = Asked::over(&cluster.registry);
     let body = json!({"desiredState": "launched", "options": options("/a")});
     server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
     cluster.until_reported("a.service", &m1, "active").await;
@@ -171,7 +130,7 @@ async fn a_unit_that_runs_tells_where_and_how_far_it_is() {
 
 #[tokio::test]
 async fn absent_things_wrong_methods_and_unknown_paths() {
-    let server = Server::new();
+    let server = server();
     let table = [
         ("GET", "/fleet/v1/units/a.service", 404),
         ("GET", "/fleet/v1/units/a.service/why", 404),
@@ -194,7 +153,7 @@ async fn absent_things_wrong_methods_and_unknown_paths() {
 
 #[tokio::test]
 async fn lists_come_in_pages_also_under_the_old_path() {
-    let server = Server::new();
+    let server = server();
     for name in ["c.service", "a.service", "b.service"] {
         let body = json!({"desiredState": "inactive", "options": options("/a")});
         server.ask("PUT", &format!("/v1-alpha/units/{name}"), Some(body)).await;
@@ -215,7 +174,7 @@ async fn lists_come_in_pages_also_under_the_old_path() {
 
 #[tokio::test]
 async fn a_patch_is_checked_whole() {
-    let server = Server::new();
+    let server = server();
     let patch = |operations: Value| server.ask("PATCH", "/fleet/v1/machines", Some(operations));
     let good = json!({"op": "add", "path": "/m1/metadata/disk", "value": "ssd"});
     let table = [
@@ -236,7 +195,7 @@ async fn a_patch_is_checked_whole() {
 
 #[tokio::test]
 async fn a_refused_machine_answers_as_if_the_store_were_away() {
-    let server = Server::new();
+    let server = server();
     server.standing.send_replace(Standing::Refused);
     let (status, body) = server.ask("GET", "/fleet/v1/units", None).await;
     let sentence = "fleet server unable to communicate with etcd";
@@ -245,29 +204,8 @@ async fn a_refused_machine_answers_as_if_the_store_were_away() {
 }
 
 #[tokio::test]
-async fn every_path_of_the_discovery_document_exists() {
-    let server = Server::new();
-    let document = server.get("/fleet/v1/discovery").await;
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
-            let path = path.replace("{name}", "a.service");
-            let status = async |base: &str| {
-                let request = Request::builder().method(&*method.to_uppercase());
-                let request = request.uri(format!("{base}{path}")).body(Body::empty()).unwrap();
-                server.router.clone().oneshot(request).await.unwrap().status()
-            };
-            let answered = status("/fleet/v1").await;
-            assert_ne!(answered, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
-            let about_a_unit = path.contains("a.service");
-            assert!(about_a_unit || answered != StatusCode::NOT_FOUND, "{method} {path}");
-            assert_eq!(status("/v1-alpha").await, answered, "{method} {path} by its old name");
-        }
-    }
-}
-
-#[tokio::test]
 async fn why_names_what_is_missing() {
-    let server = Server::new();
+    let server = server();
     let body = json!({"desiredState": "launched", "options": options("/a")});
     server.ask("PUT", "/fleet/v1/units/a.service", Some(body)).await;
     let why = server.get("/fleet/v1/units/a.service/why").await;
@@ -277,7 +215,7 @@ async fn why_names_what_is_missing() {
 
 /// What an event stream says, as (event, id, data), until so many have come.
 async fn events(
-    server: &Server,
+    server: &Asked,
     last_id: Option<&str>,
     count: usize,
 ) -> Vec<(String, String, Value)> {
@@ -308,7 +246,7 @@ async fn events(
 
 #[tokio::test]
 async fn events_go_on_after_the_last_one_seen() {
-    let server = Server::new();
+    let server = server();
     let put = async |name: &str| {
         let body = json!({"desiredState": "inactive", "options": options("/a")});
         server.ask("PUT", &format!("/fleet/v1/units/{name}"), Some(body)).await;

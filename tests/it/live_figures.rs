@@ -1,34 +1,17 @@
 //! How machines are now: asked over the API, answered by real agents, and silent while nobody asks.
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
 use fleet::fleetd::agent::{Farewell, Standing};
-use fleet::fleetd::api::Api;
 use fleet::fleetd::registry::{About, Cluster};
 use fleet::model::TargetState::Launched;
 use serde_json::Value;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
+use crate::support::asked::Asked;
 use crate::support::machines::{Machine, Machines, TTL};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 
-/// The API of a machine of the cluster.
-fn api(cluster: &Machines) -> Router {
-    let (_, standing) = watch::channel(Standing::Member);
-    let (_, limit) = watch::channel(100);
-    Api::new(cluster.registry.clone(), standing, limit, CancellationToken::new()).router()
-}
-
-async fn get(api: &Router, path: &str) -> Value {
-    let request = Request::get(format!("/fleet/v1/{path}")).body(Body::empty()).unwrap();
-    let response = api.clone().oneshot(request).await.unwrap();
-    assert!(response.status().is_success(), "{path}: {}", response.status());
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    serde_json::from_slice(&body).unwrap()
+async fn get(api: &Asked, path: &str) -> Value {
+    api.get(&format!("/fleet/v1/{path}")).await
 }
 
 async fn two_machines() -> (Machines, Machine, Machine) {
@@ -50,7 +33,7 @@ async fn machines_and_units_tell_how_they_are_when_asked() {
     let (cluster, m1, _m2) = two_machines().await;
     cluster.put("a.service", Some(SERVICE), Launched).await;
     cluster.until_reported("a.service", &m1, "active").await;
-    let api = api(&cluster);
+    let api = Asked::over(&cluster.registry);
     assert_eq!(answered(&get(&api, "machines").await), [false, false], "nobody asked");
     let list = get(&api, "machines?live=true").await;
     assert_eq!(answered(&list), [true, true], "{list}");
@@ -70,7 +53,7 @@ async fn machines_and_units_tell_how_they_are_when_asked() {
 #[tokio::test(start_paused = true)]
 async fn who_asks_for_machines_has_no_unit_looked_at() {
     let (cluster, _m1, _m2) = two_machines().await;
-    let api = api(&cluster);
+    let api = Asked::over(&cluster.registry);
     let units = |c: &Cluster| c.figures.values().map(|it| it.units.is_some()).collect::<Vec<_>>();
     get(&api, "machines?live=true").await;
     cluster.until("of machines only", |c| units(c) == [false, false]).await;
@@ -87,7 +70,7 @@ async fn what_systemd_says_in_time_is_shown() {
         cluster.until_reported(unit, &m1, "active").await;
     }
     m1.units.hang_memory_after(1);
-    let list = get(&api(&cluster), "state?live=true").await;
+    let list = get(&Asked::over(&cluster.registry), "state?live=true").await;
     let memory = list["states"].as_array().unwrap().iter().map(|it| it["live"]["memory"].as_u64());
     assert_eq!(memory.collect::<Vec<_>>(), [Some(1 << 20), None], "{list}");
 }
@@ -108,7 +91,7 @@ async fn a_question_does_not_hide_the_one_before_it() {
 #[tokio::test(start_paused = true)]
 async fn one_that_is_cut_off_is_not_waited_for_and_shown_without() {
     let (cluster, _m1, mut m2) = two_machines().await;
-    let api = api(&cluster);
+    let api = Asked::over(&cluster.registry);
     m2.kill_fleetd().await;
     let list = get(&api, "machines?live=true").await;
     assert_eq!(answered(&list), [true, false], "{list}");
@@ -117,7 +100,7 @@ async fn one_that_is_cut_off_is_not_waited_for_and_shown_without() {
 #[tokio::test(start_paused = true)]
 async fn a_question_serves_everyone_for_a_second_and_nobody_asks_by_himself() {
     let (cluster, _m1, _m2) = two_machines().await;
-    let api = api(&cluster);
+    let api = Asked::over(&cluster.registry);
     let revision = async || cluster.registry.revision().await.unwrap().0;
     get(&api, "state?live=true").await;
     let once = revision().await;
@@ -133,14 +116,14 @@ async fn a_question_serves_everyone_for_a_second_and_nobody_asks_by_himself() {
 #[tokio::test(start_paused = true)]
 async fn a_fleetd_that_begins_answers_no_question_of_before() {
     let (cluster, _m1, mut m2) = two_machines().await;
-    get(&api(&cluster), "machines?live=true").await;
+    get(&Asked::over(&cluster.registry), "machines?live=true").await;
     m2.end_fleetd(Farewell::Keep).await;
     let before = cluster.registry.revision().await.unwrap();
     cluster.start_fleetd(&mut m2).await;
     m2.until_standing(Standing::Member).await;
     tokio::time::sleep(TTL).await;
     assert_eq!(cluster.registry.revision().await.unwrap(), before);
-    let list = get(&api(&cluster), "machines?live=true").await;
+    let list = get(&Asked::over(&cluster.registry), "machines?live=true").await;
     assert_eq!(answered(&list), [true, true], "{list}");
 }
 
@@ -152,7 +135,7 @@ async fn a_list_of_all_has_those_that_left_and_were_lost() {
     m2.end_fleetd(Farewell::Leave).await;
     m3.kill_fleetd().await;
     cluster.until("lost", |c| c.lost.contains_key(&m3.id)).await;
-    let api = api(&cluster);
+    let api = Asked::over(&cluster.registry);
     let ids = |list: &Value| {
         let machines = list["machines"].as_array().unwrap().iter();
         machines.map(|m| (m["id"].clone(), m["status"].clone())).collect::<Vec<_>>()

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod departed;
 mod diff;
+mod discovery;
 mod docs;
 mod glob;
 mod http;
@@ -29,6 +30,7 @@ mod tidy;
 mod unitfile;
 
 mod support {
+    pub mod asked;
     pub mod certificates;
     pub mod cut;
     pub mod etcd;

@@ -4,18 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{Request, header};
-use fleet::fleetd::agent::Standing;
-use fleet::fleetd::api::Api;
 use fleet::fleetd::metrics::{Metrics, Now};
 use fleet::fleetd::registry::{EmbeddedStore, LeaseId};
 use fleet::fleetd::systemd::Refusal;
 use fleet::model::TargetState::{Launched, Loaded};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
+use crate::support::asked::Asked;
 use crate::support::cut::Cut;
 use crate::support::machines::{Machines, TTL, unit};
 
@@ -23,18 +20,14 @@ const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 
 /// What the machine that leads, or one that does not, tells.
 async fn page(cluster: &Machines, leads: bool) -> String {
-    let (_, standing) = watch::channel(Standing::Member);
-    let (_, token_limit) = watch::channel(100);
     let (_, leading) = watch::channel(leads);
-    let stop = CancellationToken::new();
-    let api = Api::new(cluster.registry.clone(), standing, token_limit, stop)
-        .with_metrics(cluster.metrics.clone(), leading);
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let response = api.router().oneshot(request).await.unwrap();
+    let api = Asked::with(&cluster.registry, 100, |api| {
+        api.with_metrics(cluster.metrics.clone(), leading)
+    });
+    let response = api.answer(Request::get("/metrics").body(Body::empty()).unwrap()).await;
     let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
     assert!(kind.starts_with("application/openmetrics-text; version=1.0.0"), "{kind}");
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    String::from_utf8(body.to_vec()).unwrap()
+    String::from_utf8(response.into_body().to_vec()).unwrap()
 }
 
 #[track_caller]

@@ -1,17 +1,10 @@
 //! What the API says would come of changes, over real engines and agents; and that it changes
 //! nothing by saying it.
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
-use fleet::fleetd::agent::Standing;
-use fleet::fleetd::api::Api;
 use fleet::model::TargetState::Launched;
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
+use crate::support::asked::Asked;
 use crate::support::machines::{Machine, Machines};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
@@ -19,9 +12,8 @@ const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 /// Two machines; `web.service` runs on the first.
 struct Scene {
     machines: Machines,
-    router: Router,
+    api: Asked,
     _on: [Machine; 2],
-    _standing: watch::Sender<Standing>,
 }
 
 impl Scene {
@@ -30,20 +22,13 @@ impl Scene {
         let on = [machines.boot("m1").await, machines.boot("m2").await];
         machines.put("web.service", Some(SERVICE), Launched).await;
         machines.until_reported("web.service", &on[0], "active").await;
-        let (standing, known) = watch::channel(Standing::Member);
-        let (_, token_limit) = watch::channel(100);
-        let stop = CancellationToken::new();
-        let api = Api::new(machines.registry.clone(), known, token_limit, stop);
-        Scene { machines, router: api.router(), _on: on, _standing: standing }
+        let api = Asked::over(&machines.registry);
+        Scene { machines, api, _on: on }
     }
 
     async fn plan(&self, changes: Value) -> (u16, Value) {
-        let request = Request::post("/fleet/v1/plan").header("content-type", "application/json");
-        let request = request.body(Body::from(changes.to_string())).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
+        let (status, outlook) = self.api.ask("POST", "/fleet/v1/plan", Some(changes)).await;
+        (status.as_u16(), outlook)
     }
 }
 

@@ -1,20 +1,16 @@
 //! What a running machine is told anew: metadata, through its configuration or the API, and
 //! whether it may lead. Nothing is stopped but what the machine no longer takes.
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
-use fleet::fleetd::agent::Standing;
-use fleet::fleetd::api::Api;
+use axum::http::StatusCode;
 use fleet::fleetd::registry::Cluster;
 use fleet::model::TargetState::Launched;
-use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use serde_json::json;
 
+use crate::support::asked::Asked;
 use crate::support::machines::{Machine, Machines, unit};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
+const MACHINES: &str = "/fleet/v1/machines";
 const ON_SSD: &str =
     "[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineMetadata=disk=ssd\n";
 
@@ -29,20 +25,6 @@ fn said(cluster: &Cluster, machine: &Machine, kind: &str) -> bool {
 /// The disk that a machine itself claims to have.
 fn own<'a>(cluster: &'a Cluster, machine: &Machine) -> Option<&'a str> {
     cluster.machines.get(&machine.id)?.record.metadata.get("disk").map(String::as_str)
-}
-
-/// The API of a machine of the cluster.
-async fn ask(cluster: &Machines, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
-    let (_, standing) = watch::channel(Standing::Member);
-    let (_, token_limit) = watch::channel(100);
-    let api = Api::new(cluster.registry.clone(), standing, token_limit, CancellationToken::new());
-    let request = Request::builder().method(method).uri(format!("/fleet/v1{path}"));
-    let request = request.header("content-type", "application/json");
-    let request = request.body(Body::from(body.to_string())).unwrap();
-    let response = api.router().oneshot(request).await.unwrap();
-    let status = response.status();
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,6 +64,7 @@ async fn a_session_that_is_taken_up_again_tells_what_changed_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn metadata_set_through_the_api_moves_units_and_outlives_the_machine() {
     let cluster = Machines::new();
+    let api = Asked::over(&cluster.registry);
     let (mut m1, m2) = (cluster.boot("m1").await, cluster.boot("m2").await);
     disk(&m1, "ssd");
     cluster.until("m1 has an ssd", |c| said(c, &m1, "ssd")).await;
@@ -92,7 +75,7 @@ async fn metadata_set_through_the_api_moves_units_and_outlives_the_machine() {
         {"op": "replace", "path": "/m1/metadata/disk", "value": "hdd"},
         {"op": "add", "path": "/m2/metadata/disk", "value": "ssd"},
     ]);
-    assert_eq!(ask(&cluster, "PATCH", "/machines", swap).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(api.ask("PATCH", MACHINES, Some(swap)).await.0, StatusCode::NO_CONTENT);
     cluster.until_reported("a.service", &m2, "active").await;
 
     m1.kill_fleetd().await;
@@ -101,14 +84,14 @@ async fn metadata_set_through_the_api_moves_units_and_outlives_the_machine() {
     cluster.until("m1 is back", |c| c.machines.contains_key(&m1.id)).await;
     disk(&m1, "ssd");
     cluster.until("its own word", |c| own(c, &m1) == Some("ssd")).await;
-    let listed = ask(&cluster, "GET", "/machines", Value::Null).await.1;
+    let listed = api.get(MACHINES).await;
     assert_eq!(listed["machines"][0]["metadata"]["disk"], "hdd", "the API's word overrides");
 
     let restore = json!([
         {"op": "remove", "path": "/m1/metadata/disk"},
         {"op": "remove", "path": "/m2/metadata/disk"},
     ]);
-    assert_eq!(ask(&cluster, "PATCH", "/machines", restore).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(api.ask("PATCH", MACHINES, Some(restore)).await.0, StatusCode::NO_CONTENT);
     cluster.until_reported("a.service", &m1, "active").await;
 }
 
@@ -133,7 +116,7 @@ async fn without_an_engine_units_run_on_and_new_ones_wait() {
     cluster.until("nobody leads", |c| c.leader.is_none()).await;
 
     cluster.put("b.service", Some(SERVICE), Launched).await;
-    let why = ask(&cluster, "GET", "/units/b.service/why", Value::Null).await.1;
+    let why = Asked::over(&cluster.registry).get("/fleet/v1/units/b.service/why").await;
     assert_eq!(why["status"], "pending");
     assert_eq!(why["reason"], "no engine leads the cluster at the moment");
     m2.may_lead(true);
