@@ -174,7 +174,7 @@ async fn ask(
     prune: &[Glob],
     planned: &ApplyPlan,
 ) -> Result<BTreeMap<UnitName, Unit>, Error> {
-    if !context.ui.confirm("Go on?")? {
+    if !context.ui.confirm("Go on?").await? {
         return Err(Error::Declined);
     }
     let cluster = snapshot(context).await?;

@@ -33,21 +33,40 @@ pub async fn ensure(
     if is_known(&name_of(settings, to).await?, file).await? {
         return Ok(());
     }
+    let key = learn(settings, to, tunnel).await?;
+    if !accepted(to, &key.shown, ui).await {
+        return Err(SshError::Unknown { host: to.to_string(), file: file.clone() });
+    }
+    store(file, &key.lines).map_err(|source| SshError::File { path: file.clone(), source })?;
+    ui.note(&format!("{to} is now known: {}", file.display()));
+    Ok(())
+}
+
+/// A host's key.
+struct Key {
+    /// As a known-hosts file has it.
+    lines: Vec<u8>,
+    /// As ssh-keygen shows it.
+    shown: String,
+}
+
+/// Gets the key of a host. Its file is gone when this returns: who is asked about the key may end
+/// the program.
+async fn learn(
+    settings: &Settings,
+    to: &Destination,
+    tunnel: Option<(&Destination, &Path)>,
+) -> Result<Key, SshError> {
     let folder = PrivateFolder::new()?;
-    let learnt = folder.path().join("key");
-    let learning = settings.trusting(Trust::Learn(learnt.clone()));
+    let file = folder.path().join("key");
+    let learning = settings.trusting(Trust::Learn(file.clone()));
     let attempt = output(SSH, &learning.probe(to, tunnel)).await?;
-    let Ok(line) = fs::read(&learnt) else {
+    let Ok(lines) = fs::read(&file) else {
         let words = Words::of(&attempt.stderr).to_string();
         return Err(SshError::Unreachable { host: to.to_string(), words });
     };
-    let shown = output(KEYGEN, &["-lf".to_owned(), learnt.display().to_string()]).await?;
-    if !accepted(to, &String::from_utf8_lossy(&shown.stdout), ui) {
-        return Err(SshError::Unknown { host: to.to_string(), file: file.clone() });
-    }
-    store(file, &line).map_err(|source| SshError::File { path: file.clone(), source })?;
-    ui.note(&format!("{to} is now known: {}", file.display()));
-    Ok(())
+    let shown = output(KEYGEN, &["-lf".to_owned(), file.display().to_string()]).await?;
+    Ok(Key { lines, shown: String::from_utf8_lossy(&shown.stdout).into_owned() })
 }
 
 /// How the known-hosts file names a host.
@@ -69,14 +88,15 @@ async fn is_known(name: &str, file: &Path) -> Result<bool, SshError> {
 }
 
 /// Shows the key's fingerprint and asks.
-fn accepted(to: &Destination, shown: &str, ui: &Ui) -> bool {
+async fn accepted(to: &Destination, shown: &str, ui: &Ui) -> bool {
     ui.note(&format!("The authenticity of host '{to}' can't be established."));
     for line in shown.lines() {
         ui.note(&fingerprint(line));
     }
     let mut question = "Are you sure you want to continue connecting (yes/no)? ";
     for _ in 0..ANSWERS_MAX {
-        match ui.ask(question).as_deref().map(|answer| answer.trim().to_ascii_lowercase()) {
+        let answer = ui.ask(question).await;
+        match answer.map(|answer| answer.trim().to_ascii_lowercase()) {
             Ok(answer) if answer == "yes" || answer == "y" => return true,
             Ok(answer) if answer == "no" || answer == "n" => return false,
             Ok(_) => question = "Please type yes or no: ",

@@ -93,26 +93,29 @@ impl Ui {
         self.talk(&printable_lines(text));
     }
 
-    /// Asks something, and waits for a line of standard input.
-    pub fn ask(&self, question: &str) -> io::Result<String> {
+    /// Asks something, and waits for a line of standard input; from who is no person only for a
+    /// while.
+    pub async fn ask(&self, question: &str) -> io::Result<String> {
         self.progress.aside(|| {
             let mut talk = io::stderr().lock();
             write!(talk, "{}", printable_lines(question)).and_then(|()| talk.flush())
         })?;
-        let answer = ask::line();
+        let terminal = io::stdin().is_terminal();
+        let limit = (!terminal).then_some(ask::ANSWER_MAX);
+        let answer = ask::within(limit, || ask::line(ask::input()?)).await;
         // On a terminal, Enter has ended the line.
-        if answer.is_err() || !io::stdin().is_terminal() {
+        if answer.is_err() || !terminal {
             self.talk("");
         }
         answer
     }
 
     /// Asks whether to go on. Only a clear yes is one: not silence, nor the end of the input.
-    pub fn confirm(&self, question: &str) -> Result<bool, Error> {
+    pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         if !io::stdin().is_terminal() {
             return Err(Error::NobodyToAsk);
         }
-        let answer = self.ask(&format!("{question} [y/N] "));
+        let answer = self.ask(&format!("{question} [y/N] ")).await;
         Ok(answer.is_ok_and(|answer| ask::is_yes(&answer)))
     }
 

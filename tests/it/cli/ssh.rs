@@ -74,10 +74,14 @@ impl Lab {
 
     /// The same with something on standard input.
     fn answer(&self, input: &str, arguments: &str) -> Ended {
-        let script: Vec<String> =
-            self.variables.iter().map(|(name, value)| format!("export {name}='{value}'")).collect();
-        self.bench
-            .shell(&format!("{}\nprintf '{input}' | {{ \"$0\" {arguments}; }}", script.join("\n")))
+        self.shell(&format!("printf '{input}' | {{ \"$0\" {arguments}; }}"))
+    }
+
+    /// Runs a shell script in which `$0` is `fleetctl`.
+    fn shell(&self, script: &str) -> Ended {
+        let exports =
+            self.variables.iter().map(|(name, value)| format!("export {name}='{value}'\n"));
+        self.bench.shell(&format!("{}{script}", exports.collect::<String>()))
     }
 
     /// How ssh was called, without asking what its configuration says.

@@ -33,6 +33,20 @@ fn what_is_not_yes_stores_nothing() {
 }
 
 #[test]
+fn nothing_lies_about_while_it_asks() {
+    let lab = Lab::new();
+    let ended = lab.shell(&format!(
+        "mkfifo answers; exec 3<>answers
+        \"$0\" {LIST} <&3 2>told & asking=$!
+        until grep -q 'yes/no' told; do kill -0 $asking || exit 9; done 2>/dev/null
+        ls tmp
+        echo no >&3
+        wait $asking"
+    ));
+    ended.is(1, "other\n", "");
+}
+
+#[test]
 fn the_question_leaves_the_rest_of_the_input_alone() {
     let lab = Lab::new();
     let ended = lab.answer("yes\\nleft\\n", "--tunnel core-9 list-units --bogus; cat");
