@@ -16,11 +16,11 @@ mod doubts;
 mod error;
 mod failure;
 mod files;
-mod follow;
 mod globals;
 mod goal;
 mod human;
 mod list;
+mod looks;
 mod lower;
 mod machines;
 mod names;
@@ -83,7 +83,12 @@ pub fn main() -> ExitCode {
     let mut context = Context::new(&cli.globals, &cli.ssh);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(context.run(&cli.globals, &cli.ssh, &command)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(context.run(&cli.globals, &cli.ssh, &command));
+            // Not even an answer that nobody waits for any more is waited for.
+            runtime.shutdown_background();
+            outcome
+        }
         Err(error) => Err(Error::Runtime(error)),
     };
     outcome.map_or_else(

@@ -19,6 +19,7 @@ use super::board::Board;
 use super::error::{Error, ExitStatus};
 use super::failure::StartFailure;
 use super::goal::{Failure, Progress, Stage};
+use super::looks::Looks;
 use super::machines::Machines;
 use super::queue::Queue;
 use super::remind::Reminder;
@@ -78,7 +79,7 @@ pub async fn run(
         queue: tasks.into(),
         board: Board::default(),
         jobs: FuturesUnordered::new(),
-        looking: BTreeSet::new(),
+        looks: Looks::default(),
         asking: BTreeSet::new(),
         says: BTreeMap::new(),
         reasons: BTreeMap::new(),
@@ -100,7 +101,8 @@ pub async fn run(
 /// What a request of ours came to.
 enum Answer {
     Changed(UnitName, Result<Option<i64>, ClientError>),
-    Looked(UnitName, Result<(Option<Unit>, Vec<State>), ClientError>),
+    /// Of which unit, and in which round of [`Looks`].
+    Looked(UnitName, u64, Result<(Option<Unit>, Vec<State>), ClientError>),
     Explained(UnitName, Result<Option<Why>, ClientError>),
 }
 
@@ -112,8 +114,8 @@ struct Run<'c> {
     board: Board,
     /// Requests under way.
     jobs: FuturesUnordered<BoxFuture<'c, Answer>>,
-    /// Units that are being looked at.
-    looking: BTreeSet<UnitName>,
+    /// Which of them are looks at units.
+    looks: Looks,
     /// Units whose placement is being asked about.
     asking: BTreeSet<UnitName>,
     /// What to say of a unit once it is changed, if it is not waited for.
@@ -210,12 +212,15 @@ impl<'c> Run<'c> {
                 self.says.remove(&name);
                 self.ended(&name, false)
             }
-            Answer::Looked(name, Ok((unit, states))) => {
-                self.looking.remove(&name);
+            Answer::Looked(name, round, seen) => {
+                if !self.looks.end(&name, round) {
+                    return Ok(());
+                }
+                let (unit, states) = seen?;
                 self.board.looked(&name, unit, states);
                 self.judge(&name)
             }
-            Answer::Changed(_, Err(error)) | Answer::Looked(_, Err(error)) => Err(error.into()),
+            Answer::Changed(_, Err(error)) => Err(error.into()),
             Answer::Explained(name, why) => {
                 self.asking.remove(&name);
                 // Without an explanation the wait goes on all the same.
@@ -232,7 +237,9 @@ impl<'c> Run<'c> {
         match &event {
             Event::Machine(machine) => self.machines.note(machine),
             Event::Reset(_) => {
-                self.board.missed().into_iter().for_each(|name| self.look(name));
+                let mut again = self.looks.missed();
+                again.extend(self.board.missed());
+                again.into_iter().for_each(|name| self.look(name));
             }
             _ => {}
         }
@@ -338,13 +345,13 @@ impl<'c> Run<'c> {
 
     /// Looks at a unit as it is now.
     fn look(&mut self, name: UnitName) {
-        if !self.looking.insert(name.clone()) {
+        let Some(round) = self.looks.begin(&name) else {
             return;
-        }
+        };
         let client = &self.context.client;
         let look = async move {
             let seen = tokio::try_join!(client.unit(&name), client.states_of(&name));
-            Answer::Looked(name, seen)
+            Answer::Looked(name, round, seen)
         };
         self.jobs.push(look.boxed());
     }
@@ -386,11 +393,7 @@ impl<'c> Run<'c> {
 
 async fn next(events: &mut Option<Events>) -> Result<Event, ClientError> {
     match events {
-        Some(events) => match events.next().await {
-            Some(event) => event,
-            // An error was the last thing it said, and that ended the command.
-            None => pending().await,
-        },
+        Some(events) => events.next().await,
         None => pending().await,
     }
 }

@@ -10,9 +10,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Context;
 use super::error::{Error, ExitStatus};
-use super::follow::{Follow, News};
 use super::ui::Screen;
-use crate::api::client::ClientError;
+use crate::api::client::{ClientError, News};
 
 /// Events that come so soon after the first are part of the same change.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -48,7 +47,7 @@ async fn show(
     refresh: bool,
     look: impl AsyncFn() -> Result<String, Error>,
 ) -> Result<ExitStatus, Error> {
-    let (mut follow, _) = Follow::open(&context.client).await?;
+    let (mut follow, _) = context.client.follow().await?;
     let mut due = Some(Instant::now());
     let mut rested = Instant::now();
     loop {
@@ -78,6 +77,7 @@ async fn show(
                     screen.notice(lost(&error))?;
                     due = None;
                 }
+                News::Away(_) => {}
                 News::Back(_) => due = Some(Instant::now()),
             },
         }

@@ -1,48 +1,27 @@
-//! The event stream: opened once, kept open, and opened again when it breaks.
+//! The event stream for whoever waits for something: it goes on where it broke, and gives up when
+//! nobody answers any more.
 //!
 //! A reader of [`Events`] sees every change since the stream was opened, or is told with
-//! [`Event::Reset`] that it may have missed some and has to list again. A broken stream always
-//! ends in a `Reset`: one revision can carry several events, so resuming after the last one seen
-//! could lose its fellows, and a listing cannot.
+//! [`Event::Reset`] that it may have missed some and has to list again.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
-use super::sse::{Message, Parser};
 use super::transport::Transport;
-use super::{ClientError, path};
-use crate::api::{Event, Ready};
-
-/// A stream that is silent for longer is taken for dead: servers send comments more often.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+use super::{ClientError, First, Follow, News};
+use crate::api::Event;
 
 /// A broken stream is tried again for as long: a restart of fleetd takes seconds.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(30);
 
-/// The pause between two tries.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
-
-/// Events that wait for a slow reader; beyond these the server is slowed down.
-const BACKLOG_MAX: usize = 1024;
-
 /// What happens in the cluster, from the moment this was opened. Closes when dropped.
 #[derive(Debug)]
 pub struct Events {
-    receiver: mpsc::Receiver<Result<Event, ClientError>>,
-    pump: JoinHandle<()>,
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        self.pump.abort();
-    }
+    follow: Follow,
+    /// When to give up; `None` while the connection is well.
+    give_up: Option<Instant>,
 }
 
 impl Events {
@@ -51,165 +30,27 @@ impl Events {
         transport: Arc<Transport>,
         limit: Duration,
     ) -> Result<Self, ClientError> {
-        let (_, stream) = EventStream::open(&transport, limit, None).await?;
-        let (sender, receiver) = mpsc::channel(BACKLOG_MAX);
-        let pump = tokio::spawn(async move { pump(&transport, stream, limit, &sender).await });
-        Ok(Self { receiver, pump })
+        let (follow, _) = Follow::open(transport, limit).await?;
+        Ok(Self { follow, give_up: None })
     }
 
-    /// The next event; an error is final. Cancel-safe: an event not returned stays for next time.
-    pub async fn next(&mut self) -> Option<Result<Event, ClientError>> {
-        self.receiver.recv().await
-    }
-}
-
-/// Carries events from stream after stream to the reader, until it is gone or nobody answers.
-async fn pump(
-    transport: &Transport,
-    mut stream: EventStream,
-    limit: Duration,
-    sender: &mpsc::Sender<Result<Event, ClientError>>,
-) {
-    loop {
-        let item = match stream.next().await {
-            Ok(event) => Ok(event),
-            Err(_) => reopen(transport, limit).await.map(|(first, again)| {
-                stream = again;
-                Event::Reset(first.ready().clone())
-            }),
-        };
-        let last = item.is_err();
-        if sender.send(item).await.is_err() || last {
-            return;
-        }
-    }
-}
-
-async fn reopen(
-    transport: &Transport,
-    limit: Duration,
-) -> Result<(First, EventStream), ClientError> {
-    let give_up = Instant::now() + RECONNECT_WITHIN;
-    loop {
-        match EventStream::open(transport, limit, None).await {
-            Err(_) if Instant::now() < give_up => sleep(RECONNECT_PAUSE).await,
-            outcome => return outcome,
-        }
-    }
-}
-
-/// How a stream begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum First {
-    /// It tells everything after the place it was opened at.
-    Ready(Ready),
-    /// It cannot tell all of that any more; it tells everything from here on.
-    Reset(Ready),
-}
-
-impl First {
-    /// The revision after which everything is told.
-    pub fn ready(&self) -> &Ready {
-        match self {
-            Self::Ready(ready) | Self::Reset(ready) => ready,
-        }
-    }
-}
-
-/// One connection's worth of events: it ends when that breaks, and knows where the next one has to
-/// go on.
-#[derive(Debug)]
-pub struct EventStream {
-    request: String,
-    endpoint: super::Endpoint,
-    body: Incoming,
-    parser: Parser,
-    queue: VecDeque<Message>,
-    seen: Option<i64>,
-}
-
-impl EventStream {
-    /// Opens the stream, after the event with this id or at the present, and waits for its first
-    /// event, which says from which revision on it tells everything.
-    pub(super) async fn open(
-        transport: &Transport,
-        limit: Duration,
-        after: Option<i64>,
-    ) -> Result<(First, Self), ClientError> {
-        let path = path("events");
-        let body = transport.stream(&path, after).await?.into_body();
-        let mut stream = Self {
-            request: format!("GET {path}"),
-            endpoint: transport.endpoint().clone(),
-            body,
-            parser: Parser::default(),
-            queue: VecDeque::new(),
-            seen: after,
-        };
-        let first = timeout(limit, stream.next()).await.map_err(|_| ClientError::Timeout {
-            request: stream.request.clone(),
-            endpoint: stream.endpoint.clone(),
-            limit,
-        })??;
-        match first {
-            Event::Ready(ready) => Ok((First::Ready(ready), stream)),
-            Event::Reset(ready) => Ok((First::Reset(ready), stream)),
-            other => Err(ClientError::Answer {
-                request: stream.request,
-                source: format!("the stream begins with {other:?}").into(),
-            }),
-        }
-    }
-
-    /// The id of the last event that had one: from there a new stream can go on.
-    pub fn seen(&self) -> Option<i64> {
-        self.seen
-    }
-
-    /// The next event; an error is final. Cancel-safe: what has come stays for next time.
+    /// The next event; an error says that nobody answers any more. Cancel-safe, as [`Follow`] is.
     pub async fn next(&mut self) -> Result<Event, ClientError> {
         loop {
-            while let Some(message) = self.queue.pop_front() {
-                let decoded = decode(&message).map_err(|source| ClientError::Answer {
-                    request: self.request.clone(),
-                    source: source.into(),
-                });
-                let decoded = decoded?;
-                if let Some(id) = &message.id {
-                    self.seen = id.parse().ok();
+            match self.follow.next().await {
+                News::Event(event) => return Ok(*event),
+                News::Lost(_) => self.give_up = Some(Instant::now() + RECONNECT_WITHIN),
+                News::Away(error) => {
+                    if self.give_up.is_some_and(|at| at <= Instant::now()) {
+                        return Err(error);
+                    }
                 }
-                if let Some(event) = decoded {
-                    return Ok(event);
+                News::Back(First::Ready(_)) => self.give_up = None,
+                News::Back(First::Reset(ready)) => {
+                    self.give_up = None;
+                    return Ok(Event::Reset(ready));
                 }
-            }
-            let frame = match timeout(SILENCE_MAX, self.body.frame()).await {
-                Ok(Some(Ok(frame))) => frame,
-                Ok(Some(Err(error))) => return Err(self.broken(error)),
-                Ok(None) => return Err(self.broken("the server closed the stream")),
-                Err(_) => return Err(self.broken("the server fell silent")),
-            };
-            if let Some(chunk) = frame.data_ref() {
-                let messages = self.parser.push(chunk).map_err(|error| self.broken(error))?;
-                self.queue.extend(messages);
             }
         }
     }
-
-    fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
-        let (request, endpoint) = (self.request.clone(), self.endpoint.clone());
-        ClientError::Broken { request, endpoint, source: source.into() }
-    }
-}
-
-/// The event in a message; `None` for a kind that is newer than this client.
-fn decode(message: &Message) -> Result<Option<Event>, serde_json::Error> {
-    let data = &message.data;
-    Ok(Some(match message.name.as_str() {
-        "ready" => Event::Ready(serde_json::from_str(data)?),
-        "reset" => Event::Reset(serde_json::from_str(data)?),
-        "unit" => Event::Unit(serde_json::from_str(data)?),
-        "state" => Event::State(serde_json::from_str(data)?),
-        "machine" => Event::Machine(serde_json::from_str(data)?),
-        _ => return Ok(None),
-    }))
 }

@@ -1,13 +1,16 @@
 //! The typed client of the v1 API.
 //!
 //! It knows the wire and nothing else: it neither prints nor decides. Every request is bounded by
-//! the time limit given to [`Client::new`]; only [`Events`] waits for as long as its reader does.
+//! the time limit given to [`Client::new`]; only [`Events`] and [`Follow`] wait for as
+//! long as their readers do.
 
 mod endpoint;
 mod error;
 mod events;
+mod follow;
 mod query;
 mod sse;
+mod stream;
 mod tls;
 mod transport;
 
@@ -20,13 +23,17 @@ use serde::de::DeserializeOwned;
 
 pub use endpoint::{BadEndpoint, CONNECTIONS_MAX, Endpoint, Tunnelled};
 pub use error::ClientError;
-pub use events::{EventStream, Events, First};
+pub use events::Events;
+pub use follow::{Follow, News};
 pub use query::{MachineQuery, StateQuery};
+pub use stream::First;
 use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 use transport::{Answer, Transport};
 
-use super::{BASE, Changes, Machine, MachinePage, Outlook, State, StatePage, Unit, UnitPage, Why};
+use super::{
+    BASE, Changes, Machine, MachinePage, Outlook, Ready, State, StatePage, Unit, UnitPage, Why,
+};
 use crate::unitfile::UnitName;
 
 /// A connection to the API. Cheap to clone; clones share their connections.
@@ -134,13 +141,10 @@ impl Client {
         Events::open(Arc::clone(&self.transport), self.timeout).await
     }
 
-    /// Opens one connection's worth of the event stream, after the event with this id or at the
-    /// present. For readers that want to know when it breaks.
-    pub async fn event_stream(
-        &self,
-        after: Option<i64>,
-    ) -> Result<(First, EventStream), ClientError> {
-        EventStream::open(&self.transport, self.timeout, after).await
+    /// The same for readers that want to know when it breaks, and never give up. Everything after
+    /// the revision that is returned will be told.
+    pub async fn follow(&self) -> Result<(Follow, Ready), ClientError> {
+        Follow::open(Arc::clone(&self.transport), self.timeout).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

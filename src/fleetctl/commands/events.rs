@@ -5,12 +5,11 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use tokio::time::sleep;
 
-use crate::api::client::First;
+use crate::api::client::{First, Follow, News};
 use crate::api::{Event, Ready};
 use crate::fleetctl::Context;
 use crate::fleetctl::chronicle::{self, Chronicle};
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::follow::{Follow, News};
 use crate::fleetctl::output::OutputArgs;
 use crate::fleetctl::ui::printable;
 use crate::model::Timestamp;
@@ -43,7 +42,7 @@ pub struct EventsArgs {
 
 pub async fn run(context: &Context, args: &EventsArgs) -> Result<ExitStatus, Error> {
     let mut teller = Teller { context, args, chronicle: Chronicle::new(args.full) };
-    let (mut follow, ready) = Follow::open(&context.client).await?;
+    let (mut follow, ready) = context.client.follow().await?;
     teller.catch_up(ready).await?;
     if !args.follow {
         return Ok(ExitStatus::Done);
@@ -85,6 +84,7 @@ impl Teller<'_> {
                 News::Lost(error) => {
                     self.context.ui.warn(&format!("{error}; trying to connect again"));
                 }
+                News::Away(_) => {}
                 News::Back(first) => {
                     self.context.ui.note("connected again");
                     if let First::Reset(ready) = first {

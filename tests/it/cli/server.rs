@@ -81,6 +81,7 @@ fn at_once(
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let request = format!("{method} {path}");
     let after = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let seen = after.and_then(|id| id.parse().ok());
     let after = after.map(|id| format!(" after {id}")).unwrap_or_default();
     cluster.asked.push(format!("{request}{query}{after}"));
     if let Some((_, status, message)) =
@@ -89,7 +90,7 @@ fn at_once(
         return error(*status, message);
     }
     let answer = match (method.as_str(), path.as_str()) {
-        ("GET", "events") => events(cluster),
+        ("GET", "events") => events(cluster, seen),
         ("GET", "machines") => machines(cluster, &query),
         ("GET", "state") => states(cluster, &query),
         ("GET", "units") => units(cluster, &query),
@@ -142,9 +143,12 @@ fn put(cluster: &mut Cluster, name: UnitName, body: &[u8]) -> Response {
     done(status, cluster.revision)
 }
 
-/// Everything that happens from now on, each told as server-sent events tell it.
-fn events(cluster: &Cluster) -> Response {
-    let first = Event::Ready(Ready { revision: cluster.revision });
+/// Everything that happens from now on, each told as server-sent events tell it. Nothing of what
+/// was before is kept.
+fn events(cluster: &Cluster, seen: Option<i64>) -> Response {
+    let ready = Ready { revision: cluster.revision };
+    let missed = seen.is_some_and(|seen| seen != cluster.revision);
+    let first = if missed { Event::Reset(ready) } else { Event::Ready(ready) };
     let told = cluster.events.subscribe();
     let stream = stream::unfold((Some(first), told), |(first, mut told)| async move {
         let event = match first {
