@@ -203,6 +203,9 @@ pub enum MachineStatus {
     Left,
     /// It was lost: its heartbeat ended without a word.
     Lost,
+    /// A word of a newer fleetd, which never comes from this one.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a machine says of itself when it is asked.
@@ -287,6 +290,9 @@ pub enum WhyStatus {
     Placed,
     /// It waits for a machine that takes it.
     Pending,
+    /// A word of a newer fleetd, which never comes from this one.
+    #[serde(other)]
+    Unknown,
 }
 
 /// One machine's refusal of one unit.

@@ -108,7 +108,9 @@ impl Chronicle {
             None => match event.status {
                 Some(MachineStatus::Left) => format!("{machine} left"),
                 Some(MachineStatus::Lost) => format!("{machine} lost"),
-                Some(MachineStatus::Alive) | None => format!("{machine} left or was lost"),
+                Some(MachineStatus::Alive | MachineStatus::Unknown) | None => {
+                    format!("{machine} left or was lost")
+                }
             },
             Some(pairs) if known && pairs.is_empty() => format!("{machine} has no metadata"),
             Some(pairs) if known => format!("{machine} has metadata {pairs}"),

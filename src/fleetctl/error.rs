@@ -41,6 +41,9 @@ pub enum Error {
     /// The daemon could not be asked, or said no.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// Nothing tells of the changes that a command would wait for.
+    #[error(transparent)]
+    Unheard(ClientError),
     /// An argument names no unit.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -300,6 +303,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Client(error) => client_hint(error),
+            Self::Unheard(_) => {
+                Some("that fleetd is too old to tell of changes; --no-block does without".into())
+            }
             Self::NoCommand { near, .. } => Some(match near.as_str() {
                 "" => "`fleetctl help` lists the commands".into(),
                 near => format!("did you mean {near}?"),
@@ -341,6 +347,9 @@ fn client_hint(error: &ClientError) -> Option<String> {
             }
             _ => "--endpoint or FLEETCTL_ENDPOINT names another place",
         },
+        ClientError::Tls { .. } => {
+            "--ca-file says whom to trust, --cert-file and --key-file say who you are"
+        }
         ClientError::Timeout { .. } => {
             "is fleetd well? `journalctl -u fleet.service`; --request-timeout waits longer"
         }
@@ -348,7 +357,7 @@ fn client_hint(error: &ClientError) -> Option<String> {
             "its log says more: `journalctl -u fleet.service` on that machine"
         }
         ClientError::Refused { status: 404, request, .. } if request.ends_with("/events") => {
-            "that fleetd is too old to tell of changes; --no-block does without"
+            "that fleetd is too old to tell of changes"
         }
         _ => return None,
     };

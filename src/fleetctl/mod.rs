@@ -26,6 +26,7 @@ mod machines;
 mod names;
 mod old_spellings;
 mod output;
+mod pause;
 mod process;
 mod queue;
 mod raise;
@@ -174,8 +175,10 @@ fn no_command(error: &clap::Error) -> Error {
     let given = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
     let given = given.unwrap_or_default();
     let known = Cli::command();
-    let names = || known.get_subcommands().map(clap::Command::get_name);
-    let mut near: Vec<&str> = names().filter(|name| name.starts_with(&given)).collect();
+    let shown = || known.get_subcommands().filter(|command| !command.is_hide_set());
+    let names = || shown().map(clap::Command::get_name);
+    let short = |name: &&str| !given.is_empty() && name.starts_with(&given);
+    let mut near: Vec<&str> = names().filter(short).collect();
     if near.is_empty() {
         near.extend(similar(&given, names(), |name| name));
     }

@@ -45,12 +45,11 @@ const NO_COLOURS: (&str, &str) = ("TERM", "dumb");
 /// Runs the job where the unit is, and returns its exit status.
 pub async fn run(
     context: &Context,
+    known: &Machines,
     args: &ThereArgs,
-    name: &UnitName,
-    unit: &Unit,
+    (name, unit): (&UnitName, &Unit),
     job: &Job,
 ) -> Result<ExitStatus, Error> {
-    let known = Machines::fetch(&context.client).await?;
     let machines = match &args.machine {
         Some(given) => vec![known.find(given)?.id.clone()],
         None => unit_machines(context, name, unit).await?,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::Context;
 use super::block::BlockArgs;
@@ -21,6 +21,7 @@ use super::failure::StartFailure;
 use super::goal::{Failure, Progress, Stage};
 use super::looks::Looks;
 use super::machines::Machines;
+use super::pause::at;
 use super::queue::Queue;
 use super::remind::Reminder;
 use super::task::{Change, Task, Then};
@@ -49,8 +50,9 @@ impl Watch {
         if block.no_block {
             return Ok(None);
         }
-        let machines = Machines::fetch(&context.client);
-        let (events, machines) = tokio::try_join!(context.client.events(), machines)?;
+        let machines = async { Ok(Machines::fetch(&context.client).await?) };
+        let events = async { context.client.events().await.map_err(unheard) };
+        let (events, machines) = tokio::try_join!(events, machines)?;
         Ok(Some(Self { events, machines }))
     }
 }
@@ -391,16 +393,17 @@ impl<'c> Run<'c> {
     }
 }
 
-async fn next(events: &mut Option<Events>) -> Result<Event, ClientError> {
-    match events {
-        Some(events) => events.next().await,
-        None => pending().await,
+/// Who cannot tell of changes is told apart: there is another way.
+fn unheard(error: ClientError) -> Error {
+    match error.status() {
+        Some(404) => Error::Unheard(error),
+        _ => Error::Client(error),
     }
 }
 
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
+async fn next(events: &mut Option<Events>) -> Result<Event, ClientError> {
+    match events {
+        Some(events) => events.next().await,
         None => pending().await,
     }
 }

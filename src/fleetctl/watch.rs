@@ -3,13 +3,13 @@
 //! Level-triggered: an event only says that it is time to look again, at the whole. So nothing is
 //! polled, whatever was missed is made up for by one look, and a burst of events costs one.
 
-use std::future::pending;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::Context;
 use super::error::{Error, ExitStatus};
+use super::pause::{RETRY, at};
 use super::ui::Screen;
 use crate::api::client::{ClientError, News};
 
@@ -22,9 +22,6 @@ const REST: u32 = 5;
 
 /// How often what passes or lives is shown anew: as often as `top` and its kin do it.
 const REFRESH: Duration = Duration::from_secs(2);
-
-/// The pause after a look that failed while the stream was well: etcd is away, most likely.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Shows what `look` sees on the screen, at once and after each change; with `refresh` also as
 /// time passes. Ends with Ctrl-C, which is no failure.
@@ -91,13 +88,6 @@ fn rest(began: Instant, ended: Instant) -> Instant {
 
 fn lost(error: &ClientError) -> String {
     format!("{error}; this may be out of date until it is back")
-}
-
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => pending().await,
-    }
 }
 
 #[cfg(test)]

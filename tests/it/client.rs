@@ -5,8 +5,8 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use fleet::api::Event;
 use fleet::api::client::{Client, ClientError, Endpoint};
+use fleet::api::{Event, MachineStatus, WhyStatus};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -162,4 +162,35 @@ async fn a_stream_goes_on_where_it_broke() {
     let asked = server.asked();
     assert!(asked[1].contains("last-event-id: 6"), "{asked:#?}");
     assert!(asked[2].contains("last-event-id: 7"), "{asked:#?}");
+}
+
+#[tokio::test]
+async fn words_of_newer_servers_are_passed_over() {
+    let machine = r#"{"id":"m1","primaryIP":"10.0.0.1","status":"asleep"}"#;
+    let why = r#"{"name":"a.service","status":"asleep","reason":"it is night"}"#;
+    let server =
+        Server::new(vec![vec![answer(&format!(r#"{{"machines":[{machine}]}}"#)), answer(why)]]);
+    let client = server.client(LIMIT);
+    assert_eq!(client.machines().await.unwrap()[0].status, Some(MachineStatus::Unknown));
+    let why = client.why(&"a.service".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((why.status, why.reason.as_str()), (WhyStatus::Unknown, "it is night"));
+
+    let asleep = r#"{"revision":6,"id":"m1","machine":null,"status":"asleep"}"#;
+    let first = events(&[
+        ("ready", Some(5), r#"{"revision":5}"#),
+        ("machine", Some(6), asleep),
+        ("dream", Some(7), "{}"),
+        ("machine", Some(8), r#"{"revision":[8]}"#),
+    ]);
+    let second = events(&[("reset", Some(9), r#"{"revision":9}"#)]);
+    let mut server = Server::new(vec![vec![first], vec![second]]);
+    let mut stream = server.client(LIMIT).events().await.unwrap();
+    let event = stream.next().await.unwrap();
+    assert!(
+        matches!(&event, Event::Machine(event) if event.status == Some(MachineStatus::Unknown)),
+        "{event:?}"
+    );
+    assert!(matches!(stream.next().await.unwrap(), Event::Reset(_)));
+    let asked = server.asked();
+    assert!(asked[1].contains("last-event-id: 8"), "{asked:#?}");
 }

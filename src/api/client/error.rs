@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::Endpoint;
+use super::{Endpoint, TlsError};
 
 /// A request that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,14 @@ pub enum ClientError {
         endpoint: Endpoint,
         /// Why not.
         source: io::Error,
+    },
+    /// There can be no TLS to it with these files.
+    #[error("cannot make a secure connection to {endpoint}")]
+    Tls {
+        /// Where to.
+        endpoint: Endpoint,
+        /// Why not.
+        source: TlsError,
     },
     /// The connection broke before the answer was complete.
     #[error("{request} to {endpoint} broke off")]

@@ -85,20 +85,19 @@ impl EventStream {
         self.seen
     }
 
-    /// The next event; an error is final. Cancel-safe: what has come stays for next time.
+    /// The next event; an error is final. What a newer server may have meant is passed over.
+    /// Cancel-safe: what has come stays for next time.
     pub async fn next(&mut self) -> Result<Event, ClientError> {
         loop {
             while let Some(message) = self.queue.pop_front() {
-                let decoded = decode(&message).map_err(|source| ClientError::Answer {
-                    request: self.request.clone(),
-                    source: source.into(),
-                });
-                let decoded = decoded?;
+                // Also of what is not understood: otherwise the next stream would begin with it.
                 if let Some(id) = &message.id {
                     self.seen = id.parse().ok();
                 }
-                if let Some(event) = decoded {
-                    return Ok(event);
+                match decode(&message) {
+                    Ok(Some(event)) => return Ok(event),
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!("not understood: event {}: {error}", message.name),
                 }
             }
             let frame = match timeout(SILENCE_MAX, self.body.frame()).await {

@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, header};
 use tokio::sync::Semaphore;
 
 use super::tls::Tls;
-use super::{ClientError, Endpoint};
+use super::{ClientError, Endpoint, TlsError};
 use crate::api::{ErrorBody, REVISION_HEADER};
 
 /// Where a reader of events says which one it has seen last.
@@ -140,7 +140,10 @@ impl Transport {
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
         let endpoint = self.endpoint.clone();
         let connected = self.endpoint.connect(&self.tls).await;
-        connected.map_err(|source| ClientError::Connect { endpoint, source })
+        connected.map_err(|source| match source.downcast::<TlsError>() {
+            Ok(source) => ClientError::Tls { endpoint, source },
+            Err(source) => ClientError::Connect { endpoint, source },
+        })
     }
 
     fn request(

@@ -55,6 +55,7 @@ fn place(why: &Why, machines: &Machines) -> String {
         (WhyStatus::Inactive, _) => String::new(),
         (WhyStatus::Placed, [one]) => format!(", on {}", machines.legend(one, false)),
         (WhyStatus::Placed, several) => format!(", on {} machines", several.len()),
+        (WhyStatus::Unknown, _) => format!(", {}", why.reason),
         (WhyStatus::Pending, _) => format!(", would wait: {}", why.reason),
     }
 }

@@ -1,6 +1,6 @@
 //! `fleetctl events`
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::Args;
 use tokio::time::sleep;
@@ -11,14 +11,12 @@ use crate::fleetctl::Context;
 use crate::fleetctl::chronicle::{self, Chronicle};
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::output::OutputArgs;
+use crate::fleetctl::pause::RETRY;
 use crate::fleetctl::ui::printable;
 use crate::model::Timestamp;
 
 /// How long a time is, as it is written.
 const TIME_WIDTH: usize = "2026-01-02T03:04:05Z".len();
-
-/// The pause after a list that failed while the stream was well: etcd is away, most likely.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Tell how the cluster stands, and with -f what happens in it
 ///

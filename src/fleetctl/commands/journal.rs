@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::machines::Machines;
 use crate::fleetctl::names;
 use crate::fleetctl::there::{self, Job, ThereArgs};
 use crate::unitfile::UnitName;
@@ -35,7 +36,8 @@ pub struct JournalArgs {
 pub async fn run(context: &Context, args: &JournalArgs) -> Result<ExitStatus, Error> {
     let (name, unit) = names::one(context, &args.unit).await?;
     let job = Job { words: command(&name, args), endless: args.follow, last: true };
-    there::run(context, &args.there, &name, &unit, &job).await
+    let machines = Machines::fetch(&context.client).await?;
+    there::run(context, &machines, &args.there, (&name, &unit), &job).await
 }
 
 fn command(name: &UnitName, args: &JournalArgs) -> Vec<String> {

@@ -88,6 +88,7 @@ fn status(row: &Row) -> String {
         None | Some(MachineStatus::Alive) => "alive",
         Some(MachineStatus::Left) => "left",
         Some(MachineStatus::Lost) => "lost",
+        Some(MachineStatus::Unknown) => "unknown",
     };
     word.to_owned()
 }
@@ -95,7 +96,7 @@ fn status(row: &Row) -> String {
 fn status_tone(row: &Row) -> Tone {
     match row.machine.status {
         None | Some(MachineStatus::Alive) => Tone::Good,
-        Some(MachineStatus::Left) => Tone::Plain,
+        Some(MachineStatus::Left | MachineStatus::Unknown) => Tone::Plain,
         Some(MachineStatus::Lost) => Tone::Bad,
     }
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::machines::Machines;
 use crate::fleetctl::names;
 use crate::fleetctl::there::{self, Job, ThereArgs};
 
@@ -21,17 +22,30 @@ pub struct StatusArgs {
 }
 
 pub async fn run(context: &Context, args: &StatusArgs) -> Result<ExitStatus, Error> {
+    let units = names::select(context, &args.units).await?;
+    let machines = Machines::fetch(&context.client).await?;
     let mut status = ExitStatus::Done;
-    for (index, (name, unit)) in names::select(context, &args.units).await?.iter().enumerate() {
+    for (index, (name, unit)) in units.iter().enumerate() {
         if index > 0 {
             context.ui.line("")?;
         }
         let words = ["systemctl", "status", "-l", name.as_str()].map(str::to_owned).to_vec();
         let job = Job { words, endless: false, last: false };
-        match there::run(context, &args.there, name, unit, &job).await? {
-            ExitStatus::Done => {}
-            other => status = other,
+        match there::run(context, &machines, &args.there, (name, unit), &job).await {
+            Ok(ExitStatus::Done) => {}
+            Ok(other) => status = other,
+            Err(error) if is_the_unit_s_own(&error) => {
+                context.ui.error(&error);
+                status = ExitStatus::Failed;
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(status)
+}
+
+/// Whether an error is about one unit and where that is, so that others can still be shown.
+fn is_the_unit_s_own(error: &Error) -> bool {
+    use Error::{BadAddress, NoAddress, Ssh, Unplaced};
+    matches!(error, Unplaced { .. } | NoAddress { .. } | BadAddress { .. } | Ssh(_))
 }

@@ -54,6 +54,7 @@ fn explain(why: &Why, machines: &Machines, full: bool) -> String {
     let status = match why.status {
         WhyStatus::Inactive => "inactive".to_owned(),
         WhyStatus::Pending => "pending".to_owned(),
+        WhyStatus::Unknown => "in a state newer than this fleetctl".to_owned(),
         WhyStatus::Placed => {
             let on = why.machine_ids.iter().map(|id| machines.legend(id, full));
             format!("placed on {}", on.collect::<Vec<_>>().join(", "))

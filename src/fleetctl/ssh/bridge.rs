@@ -4,11 +4,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, copy};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::Command;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 use super::command::SSH;
 use super::program::Words;
@@ -16,6 +18,9 @@ use super::program::Words;
 /// As many requests at once: sshd allows 10 sessions on a connection (sshd_config(5), MaxSessions),
 /// one of which the event stream takes.
 pub const WIDTH: usize = 8;
+
+/// Who cannot accept has too many files open, most likely; some will close.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The socket here. Its sessions end when it is dropped.
 #[derive(Debug)]
@@ -52,7 +57,15 @@ impl Bridge {
 
 async fn serve(listener: UnixListener, arguments: Vec<String>, words: Words) {
     let mut sessions = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!("bridge: {error}");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
         let (arguments, words) = (arguments.clone(), words.clone());
         sessions.spawn(async move { drop(session(stream, &arguments, &words).await) });
         while sessions.try_join_next().is_some() {}

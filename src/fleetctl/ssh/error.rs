@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::quote;
+
 /// Why a machine cannot be reached over SSH.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
@@ -94,8 +96,8 @@ impl SshError {
                 "answer yes, or --strict-host-key-checking=false trusts whoever answers".to_owned(),
             ),
             Self::Changed { known_as, file, .. } => Some(format!(
-                "if you know why, forget the old key: ssh-keygen -R '{known_as}' -f '{}'",
-                file.display()
+                "if you know why, forget the old key: {}",
+                quote::shell(&["ssh-keygen", "-R", known_as, "-f", &file.to_string_lossy()])
             )),
             Self::NoApi { .. } => Some(
                 "is fleetd running there, and may that user use its socket (group `fleet`)?".to_owned(),

@@ -193,6 +193,8 @@ fn an_unknown_command_names_its_neighbours() {
             &format!("error: there is no command \"{given}\"\nhint: {hint}\n"),
         );
     }
+    let empty = "error: there is no command \"\"\nhint: `fleetctl help` lists the commands\n";
+    bench.shell("\"$0\" ''").is(2, "", empty);
 }
 
 #[test]

@@ -139,6 +139,12 @@ fn files_that_are_of_no_use_are_named() {
         let ca = if flags.contains("ca-file") { String::new() } else { ca_flag(&certificates) };
         let ended = bench.run(&format!("{LIST} --endpoint={endpoint} {ca} {flags}"));
         assert!(ended.stderr.contains(complaint), "{flags}: {ended}");
+        assert!(
+            ended.stderr.ends_with(
+                "hint: --ca-file says whom to trust, --cert-file and --key-file say who you are\n"
+            ),
+            "{flags}: {ended}"
+        );
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{flags}");
     }
 }

@@ -72,6 +72,11 @@ fn several_units_are_shown_one_after_another() {
     let lab = lab();
     lab.run("status hello every").is(3, "there\n\nthere\n", "");
     lab.run("status he* ev*").is(3, "there\n\nthere\n", "");
+    lab.bench.script.lock().has("away.service", UNIT, Inactive);
+    let nowhere = "error: away.service is on no machine\n\
+                   hint: `fleetctl why away.service` tells the reason\n";
+    lab.run("status away every hello").is(3, "\nthere\n\nthere\n", nowhere);
+    lab.run("status away").is(1, "", nowhere);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn a_changed_host_key_ends_it() {
     let file = lab.bench.folder().join(".fleetctl/known_hosts");
     let error = format!("error: the host key of core-1 is not the one in {}", file.display());
     assert!(ended.stderr.starts_with(&error), "{ended}");
-    let hint = format!("ssh-keygen -R 'core-1' -f '{}'\n", file.display());
+    let hint = format!("ssh-keygen -R core-1 -f {}\n", file.display());
     assert!(ended.stderr.ends_with(&hint), "{ended}");
     assert_eq!(lab.left(), (false, vec![]));
 }
