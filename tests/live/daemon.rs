@@ -34,6 +34,18 @@ impl Drop for Reconfigured<'_> {
     }
 }
 
+/// A machine on which a script runs at the end, also if the test fails before.
+struct Mended<'a> {
+    machine: &'a str,
+    script: String,
+}
+
+impl Drop for Mended<'_> {
+    fn drop(&mut self) {
+        let _ = Cluster.sh(self.machine, &self.script);
+    }
+}
+
 /// A unit that only runs where the metadata says so.
 fn where_it_says(metadata: &str) -> String {
     format!("{SLEEP}[X-Fleet]\nMachineMetadata={metadata}\n")
@@ -183,11 +195,12 @@ fn a_machine_waits_for_its_slowest_unit_and_nobody_starts_it_meanwhile() {
     fleet.start("slow.service", slow);
     let machine = fleet.until_active("slow.service");
     let drop_in = "/run/systemd/system/fleet.service.d/short.conf";
+    let again = "systemctl daemon-reload; systemctl start fleet.socket fleet.service";
+    let mended = Mended { machine: &machine, script: format!("rm {drop_in}; {again}") };
     Cluster.write(&machine, drop_in, "[Service]\nTimeoutStopSec=3\n");
     let stop = "systemctl daemon-reload; systemctl stop fleet.socket fleet.service";
     Cluster.sh(&machine, stop).success();
     let ended = fleet.property(&machine, "fleet.service", "Result");
-    Cluster.sh(&machine, &format!("rm {drop_in}; systemctl daemon-reload")).success();
     let other = fleet.up().iter().find(|name| **name != machine).expect("three are up");
     let elsewhere = wait_for(PATIENCE, "it to run elsewhere", || {
         let listed = fleet.ctl_on(other, &["list-units", "--full", "--no-legend"]);
@@ -203,7 +216,7 @@ fn a_machine_waits_for_its_slowest_unit_and_nobody_starts_it_meanwhile() {
     };
     let started = at(&new, "slow.service", "ActiveEnterTimestampMonotonic");
     let asked = at(&machine, "fleet.service", "ActiveExitTimestampMonotonic");
-    Cluster.exec(&machine, &["systemctl", "start", "fleet.socket", "fleet.service"]).success();
+    drop(mended);
     fleet.until_machines(3);
     assert_eq!(ended, "success");
     let unit_s_own_limit = 10_000_000;
@@ -220,10 +233,10 @@ fn the_second_machine_of_an_id_stays_out_until_the_first_is_gone() {
     let (first, second) = ("m2", "m3");
     let stop = "systemctl stop fleet.socket fleet.service";
     let start = "systemctl start fleet.socket fleet.service";
-    let claim = |id: &str| {
-        Cluster.sh(second, &format!("{stop}; echo {id} >/etc/machine-id; {start}")).success();
-    };
-    claim(fleet.id_of(first));
+    let as_id = |id: &str| format!("{stop}; echo {id} >/etc/machine-id; {start}");
+    let first_again = Mended { machine: first, script: start.to_owned() };
+    let second_again = Mended { machine: second, script: as_id(fleet.id_of(second)) };
+    Cluster.sh(second, &as_id(fleet.id_of(first))).success();
     until_said(&fleet, second, "another live machine has the same /etc/machine-id");
     let refused = fleet.ctl_on(second, &["list-units"]).failure();
     assert!(refused.contains("fleet server unable to communicate with etcd"), "{refused}");
@@ -236,8 +249,8 @@ fn the_second_machine_of_an_id_stays_out_until_the_first_is_gone() {
         let listed = fleet.ctl_on(second, &["list-machines", "--full", "--no-legend"]);
         if listed.code == Some(0) { Ok(listed.stdout) } else { Err(listed.to_string()) }
     });
-    claim(fleet.id_of(second));
-    Cluster.sh(first, start).success();
+    drop(second_again);
+    drop(first_again);
     fleet.until_machines(3);
     assert!(joined.contains(fleet.id_of(first)), "{joined}");
 }
