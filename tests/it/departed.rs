@@ -59,8 +59,8 @@ fn who_is_gone_is_lost_or_left_and_forgotten_after_a_week() {
     ];
     for (case, (live, left, lost), expected, next) in table {
         let decided = departures(&cluster(live, left, lost), at(now));
-        let changes: Vec<Fate> = decided.all.iter().map(|departure| departure.change).collect();
-        assert_eq!((changes, decided.next), (expected, next.map(at)), "{case}");
+        let fates: Vec<Fate> = decided.all.iter().map(|departure| departure.fate).collect();
+        assert_eq!((fates, decided.next), (expected, next.map(at)), "{case}");
     }
 }
 
@@ -69,7 +69,7 @@ fn a_lost_machine_that_nobody_knows_is_none() {
     let mut cluster = cluster(false, None, Some(5));
     cluster.apply(Revision(2), Event::Deleted("known/m1".into()));
     let decided = departures(&cluster, at(WEEK));
-    assert_eq!(decided.all.iter().map(|it| it.change).collect::<Vec<_>>(), [Fate::Found]);
+    assert_eq!(decided.all.iter().map(|it| it.fate).collect::<Vec<_>>(), [Fate::Found]);
 }
 
 fn left(cluster: &Cluster, machine: &Machine) -> bool {

@@ -83,7 +83,7 @@ impl World {
                     }
                 }
                 Change::Complete { life } => self.put(Key::Planned(machine), encode(&life.0)),
-                Change::Forget => self.delete(Key::Planned(machine)),
+                Change::Expire => self.delete(Key::Planned(machine)),
             }
         }
     }
@@ -160,7 +160,7 @@ impl World {
                 Change::Unassign { unit, .. } => assert!(units.remove(unit), "{decision}"),
                 Change::Update { unit, .. } => assert!(units.contains(unit), "{decision}"),
                 Change::Assign { unit, .. } => assert!(units.insert(unit.clone()), "{decision}"),
-                Change::Complete { .. } | Change::Forget => {}
+                Change::Complete { .. } | Change::Expire => {}
             }
         }
         after

@@ -136,7 +136,7 @@ enum Wake {
     /// What a unit said last whose start of this number failed.
     Words(UnitName, Option<u64>, Vec<String>),
     /// That takes too long for the report of the failure to wait for it.
-    WordsLate(UnitName),
+    WordsLate(UnitName, Option<u64>),
 }
 
 /// The agent of one machine.
@@ -301,7 +301,7 @@ impl Agent {
                 }
             }
             Wake::Words(name, launch, lines) => self.heard(&name, launch, lines),
-            Wake::WordsLate(name) => self.tell_without_words(&name),
+            Wake::WordsLate(name, launch) => self.tell_without_words(&name, launch),
         }
     }
 

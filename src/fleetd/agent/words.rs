@@ -80,7 +80,7 @@ impl Agent {
                 });
                 self.waits.spawn(async move {
                     tokio::time::sleep(MOMENT).await;
-                    Wake::WordsLate(late)
+                    Wake::WordsLate(late, launch)
                 });
             }
         }
@@ -96,9 +96,12 @@ impl Agent {
         }
     }
 
-    /// A failure is told without words: these follow.
-    pub(super) fn tell_without_words(&mut self, name: &UnitName) {
-        if let Some(Here { words: Words::Awaited { withheld }, .. }) = self.observed.get_mut(name) {
+    /// The failure of the start of this number is told without words: these follow.
+    pub(super) fn tell_without_words(&mut self, name: &UnitName, launch: Option<u64>) {
+        if let Some(here) = self.observed.get_mut(name)
+            && here.launch() == launch
+            && let Words::Awaited { withheld } = &mut here.words
+        {
             *withheld = false;
         }
     }

@@ -85,7 +85,7 @@ fn outlook<'a>(
             Change::Assign { unit, reason, .. } => {
                 journeys.entry(unit).or_default().joined.insert(machine, reason.to_string());
             }
-            Change::Update { .. } | Change::Complete { .. } | Change::Forget => {}
+            Change::Update { .. } | Change::Complete { .. } | Change::Expire => {}
         }
     }
     let whys = changed.filter_map(|name| explain(cluster, &plan, name, journeys.get(name)));

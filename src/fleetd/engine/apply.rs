@@ -37,7 +37,7 @@ impl Decided for Decision {
 
 impl Decided for Departure {
     fn word(&self) -> &'static str {
-        self.change.word()
+        self.fate.word()
     }
 }
 
@@ -90,7 +90,7 @@ pub fn guard(decision: &Decision, cluster: &Cluster) -> Guarded {
             let when = vec![machine_unchanged(cluster, machine)];
             (when, Op::Put { key, value: encode(&life.0), lease: None })
         }
-        Change::Forget => {
+        Change::Expire => {
             let gone = Compare::Absent(Key::Machine(machine.clone()).to_string());
             (vec![gone], Op::Delete(Key::Planned(machine.clone()).to_string()))
         }
@@ -109,7 +109,7 @@ pub fn guard_departure(departure: &Departure, cluster: &Cluster) -> Guarded {
         let absent = Compare::Absent(Key::Machine(machine.clone()).to_string());
         [Some(absent), unchanged].into_iter().flatten().collect()
     };
-    let (when, then) = match departure.change {
+    let (when, then) = match departure.fate {
         Fate::Lost { since } => {
             let value = encode(&LostRecord { since });
             (gone(), vec![Op::Put { key: lost, value, lease: None }])

@@ -19,7 +19,7 @@ pub fn plan(pass: Pass<'_>) -> Plan {
         };
         // First, so that a machine that wakes does not take the absence that follows for "stop".
         if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
-            decide(&mut decisions, machine, Change::Forget);
+            decide(&mut decisions, machine, Change::Expire);
         }
         for unit in schedule.units.keys().filter(|name| !kept(name)) {
             let reason = drop_reason(&pass, machine, unit);

@@ -26,7 +26,7 @@ pub struct Departure {
     /// The machine.
     pub machine: MachineId,
     /// What became of it.
-    pub change: Fate,
+    pub fate: Fate,
 }
 
 /// What became of a machine.
@@ -46,8 +46,8 @@ pub enum Fate {
 /// Compares who was known with who is there.
 pub fn departures(cluster: &Cluster, now: Timestamp) -> Departures {
     let mut departures = Departures::default();
-    let mut decide = |machine: &MachineId, change| {
-        departures.all.push(Departure { machine: machine.clone(), change });
+    let mut decide = |machine: &MachineId, fate| {
+        departures.all.push(Departure { machine: machine.clone(), fate });
     };
     for machine in cluster.lost.keys() {
         let known = cluster.known.get(machine).filter(|known| known.record.left.is_none());
@@ -84,7 +84,7 @@ impl Fate {
 impl fmt::Display for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let machine = self.machine.short();
-        match self.change {
+        match self.fate {
             Fate::Lost { .. } => write!(f, "! {machine}: its heartbeat ended, it is lost"),
             Fate::Found => write!(f, "! {machine}: no longer lost"),
             Fate::Forgotten => write!(f, "! {machine}: gone for so long that it is forgotten"),

@@ -62,7 +62,7 @@ pub enum Change {
         life: Revision,
     },
     /// The machine is gone and so is its schedule.
-    Forget,
+    Expire,
 }
 
 /// Why a unit is given to this machine.
@@ -121,7 +121,7 @@ impl Change {
             Change::Update { .. } => "update",
             Change::Assign { .. } => "assign",
             Change::Complete { .. } => "complete",
-            Change::Forget => "forget",
+            Change::Expire => "expire",
         }
     }
 }
@@ -134,7 +134,7 @@ impl fmt::Display for Decision {
             Change::Update { unit, reason, .. } => write!(f, "~ {unit} on {machine}: {reason}"),
             Change::Assign { unit, reason, .. } => write!(f, "+ {unit} to {machine}: {reason}"),
             Change::Complete { .. } => write!(f, "= {machine}: its schedule is complete"),
-            Change::Forget => write!(f, "= {machine}: forgotten"),
+            Change::Expire => write!(f, "= {machine}: forgotten"),
         }
     }
 }
