@@ -81,12 +81,16 @@ fn source(peer: SocketAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// What this machine says of itself by its configuration.
-pub async fn record(settings: &Settings) -> MachineRecord {
-    let ip = match &settings.public_ip {
+/// The address others reach this machine by: as the configuration says, or as it is found.
+pub async fn address(settings: &Settings) -> String {
+    match &settings.public_ip {
         Some(ip) => ip.clone(),
         None => public_ip(&settings.etcd.endpoints).await.to_string(),
-    };
+    }
+}
+
+/// What this machine says of itself by its configuration.
+pub fn record(settings: &Settings, ip: String) -> MachineRecord {
     MachineRecord {
         ip,
         metadata: settings.metadata.clone(),

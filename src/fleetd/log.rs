@@ -11,6 +11,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 #[derive(Debug)]
 pub struct Log {
     filter: reload::Handle<EnvFilter, Registry>,
+    fixed: bool,
 }
 
 impl Log {
@@ -23,7 +24,18 @@ impl Log {
         let lines = if terminal { lines.boxed() } else { lines.without_time().boxed() };
         let (filtered, filter) = reload::Layer::new(filter(verbosity));
         tracing_subscriber::registry().with(filtered).with(lines).init();
-        Log { filter }
+        Log { filter, fixed: fixed().is_some() }
+    }
+
+    /// Whether `RUST_LOG` says how much is logged, whatever the verbosity.
+    pub fn is_fixed(&self) -> bool {
+        self.fixed
+    }
+
+    /// One that nobody reads.
+    #[cfg(test)]
+    pub fn unheard() -> Log {
+        Log { filter: reload::Layer::new(filter(0)).1, fixed: false }
     }
 
     /// Says more or less from now on.
@@ -36,5 +48,9 @@ impl Log {
 
 fn filter(verbosity: u8) -> EnvFilter {
     let default = if verbosity == 0 { "fleet=info" } else { "fleet=debug" };
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+    fixed().unwrap_or_else(|| EnvFilter::new(default))
+}
+
+fn fixed() -> Option<EnvFilter> {
+    EnvFilter::try_from_default_env().ok()
 }

@@ -24,7 +24,7 @@ pub mod sockets;
 pub mod systemd;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -34,7 +34,7 @@ use chain::chain;
 use config::{ConfigError, Loaded, Settings, Source};
 use log::Log;
 use registry::{EtcdStore, OpenError, SettingsError};
-use reload::Live;
+use reload::InForce;
 
 /// This fleetd's version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -60,16 +60,16 @@ enum Fatal {
     Folder {
         path: String,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("cannot handle signals")]
-    Signals(#[source] std::io::Error),
+    Signals(#[source] io::Error),
     #[error("the agent fell over")]
     Agent(#[source] tokio::task::JoinError),
-    #[error("cannot print the manual page")]
-    Manual(#[source] std::io::Error),
+    #[error("cannot print")]
+    Print(#[source] io::Error),
     #[error("cannot start the runtime")]
-    Runtime(#[source] std::io::Error),
+    Runtime(#[source] io::Error),
 }
 
 /// The whole program.
@@ -86,10 +86,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn start(args: Args) -> Result<(), Fatal> {
     if args.man {
-        let page = args::manual().and_then(|page| std::io::stdout().write_all(&page));
-        return page.map_err(Fatal::Manual);
+        return args::manual().and_then(|page| print(&page)).map_err(Fatal::Print);
     }
-    let source = Source::new(args.config);
+    let mut source = Source::new(args.config);
     let Loaded { settings, warnings } = source.load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -97,29 +96,37 @@ fn start(args: Args) -> Result<(), Fatal> {
         .build()
         .map_err(Fatal::Runtime)?;
     if args.check_config {
-        return runtime.block_on(check(settings, &warnings));
+        return runtime.block_on(check(settings, &warnings, args.standalone));
     }
     let log = Log::to_stderr(settings.verbosity);
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     runtime.block_on(async {
-        let live = Live::new(source, settings.clone(), log).await;
-        server::run(settings, live, args.standalone, args.listen).await
+        let in_force = InForce::new(source, settings.clone(), log).await;
+        server::run(settings, in_force, args.standalone, args.listen).await
     })
 }
 
 /// Shows the settings that would be used, the address of this machine as it would be found among
 /// them, after what is wrong with them.
-async fn check(mut settings: Settings, warnings: &[String]) -> Result<(), Fatal> {
+async fn check(mut settings: Settings, warnings: &[String], standalone: bool) -> Result<(), Fatal> {
     for warning in warnings {
         eprintln!("fleetd: {warning}");
     }
-    // Reads the files that are named; asks etcd nothing.
-    EtcdStore::connect(settings.etcd.clone())?;
-    settings.public_ip = Some(identity::record(&settings).await.ip);
-    for line in config::shown(&settings) {
-        println!("{line}");
+    if !standalone {
+        // Reads the files that are named; asks etcd nothing.
+        EtcdStore::connect(settings.etcd.clone())?;
     }
-    Ok(())
+    settings.public_ip = Some(identity::address(&settings).await);
+    let lines = config::shown(&settings).join("\n") + "\n";
+    print(lines.as_bytes()).map_err(Fatal::Print)
+}
+
+/// Who reads may have had enough before the end.
+fn print(text: &[u8]) -> io::Result<()> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
 }

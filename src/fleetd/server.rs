@@ -19,7 +19,7 @@ use super::identity::{self, OnlyOne};
 use super::metrics::{Metered, Metrics};
 use super::notify;
 use super::registry::{EmbeddedStore, EtcdStore, LeaderRecord, MachineRecord, Registry, Store};
-use super::reload::Live;
+use super::reload::InForce;
 use super::sockets::{self, Listener};
 use super::systemd::{StopKind, SystemdManager};
 use super::{Fatal, VERSION};
@@ -40,7 +40,7 @@ const REQUESTS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs the daemon until it is told to stop.
 pub async fn run(
     settings: Settings,
-    mut live: Live,
+    mut in_force: InForce,
     standalone: bool,
     listen: Vec<String>,
 ) -> Result<(), Fatal> {
@@ -58,10 +58,10 @@ pub async fn run(
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    tasks.spawn(find_out(units.clone(), live.teller()));
+    tasks.spawn(find_out(units.clone(), in_force.teller()));
     let (farewell, told) = watch::channel(None);
     let agent_settings = AgentSettings {
-        record: live.record(),
+        record: in_force.record(),
         ttl: settings.agent_ttl,
         run_folder,
         machine: machine.clone(),
@@ -69,9 +69,9 @@ pub async fn run(
     };
     let agent = Agent::start(agent_settings, registry.clone(), units.clone()).await?;
     let standing = agent.standing();
-    let engine = engine(&settings, machine, registry.clone(), live.engine(), metrics.clone());
+    let engine = engine(&settings, machine, registry.clone(), in_force.engine(), metrics.clone());
     let leading = engine.leading();
-    let api = Api::new(registry, standing.clone(), live.token_limit(), stop.clone())
+    let api = Api::new(registry, standing.clone(), in_force.token_limit(), stop.clone())
         .with_metrics(metrics, leading.clone());
     let router = api.router();
     for listener in listeners {
@@ -85,8 +85,8 @@ pub async fn run(
     let interrupted = loop {
         tokio::select! {
             _ = hangup.recv() => {
-                tasks.spawn(find_out(units.clone(), live.teller()));
-                live.reload().await;
+                tasks.spawn(find_out(units.clone(), in_force.teller()));
+                in_force.reload().await;
             }
             _ = terminate.recv() => break false,
             _ = interrupt.recv() => break true,

@@ -1,5 +1,7 @@
 //! What a configuration may say, and what becomes of it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -83,6 +85,7 @@ fn a_bad_value_says_which_and_what_it_should_be() {
     let table = [
         ("agent_ttl=soon", "agent_ttl=soon: should be a time"),
         ("agent_ttl=1s", "agent_ttl=1s: is too short"),
+        ("agent_ttl=2d", "agent_ttl=2d: is too long, the most is 24h"),
         ("token_limit=0", "token_limit=0: should be 1 or more"),
         ("disable_engine=maybe", "disable_engine=maybe: should be true or false"),
         ("etcd_servers=10.0.0.1:2379", "etcd_servers=10.0.0.1:2379: should be URLs"),
@@ -106,6 +109,27 @@ fn a_bad_value_says_which_and_what_it_should_be() {
     }
     let missing = load(Some(Path::new("/nowhere/fleet.conf")), std::iter::empty()).unwrap_err();
     assert!(missing.to_string().contains("/nowhere/fleet.conf"), "{missing}");
+}
+
+#[test]
+fn a_password_is_not_repeated() {
+    let refused = from_file("etcd_servers=http://fleet:hush@a:2379\n").unwrap_err();
+    assert!(refused.contains("etcd_password") && !refused.contains("hush"), "{refused}");
+}
+
+#[test]
+fn a_password_that_everyone_can_read_is_a_warning() {
+    let secret = "etcd_username=u\netcd_password=hush\n";
+    for (text, mode, expected) in
+        [(secret, 0o644, true), (secret, 0o640, false), ("token_limit=7\n", 0o644, false)]
+    {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file.as_file().set_permissions(Permissions::from_mode(mode)).unwrap();
+        let warnings = load(Some(file.path()), std::iter::empty()).unwrap().warnings;
+        let warned = warnings.iter().any(|warning| warning.contains("can read etcd_password"));
+        assert_eq!(warned, expected, "{mode:o}: {warnings:?}");
+    }
 }
 
 /// Settings that differ from the defaults in every option.
@@ -189,13 +213,14 @@ fn the_sample_shows_every_option_with_its_default() {
 }
 
 /// What `fleetd --check-config` makes of a file.
-fn check(text: &str) -> (Option<i32>, String, String) {
+fn check(text: &str, standalone: bool) -> (Option<i32>, String, String) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let fleetd = Command::new(env!("CARGO_BIN_EXE_fleetd"))
         .arg("--check-config")
         .arg("-config")
         .arg(file.path())
+        .args(standalone.then_some("--standalone"))
         .env_clear()
         .output();
     let Output { status, stdout, stderr } = fleetd.unwrap();
@@ -205,11 +230,11 @@ fn check(text: &str) -> (Option<i32>, String, String) {
 
 #[test]
 fn a_configuration_can_be_checked() {
-    let (code, shown, said) = check("agent_tll=5s\netcd_username=u\netcd_password=hush\n");
+    let (code, shown, said) = check("agent_tll=5s\netcd_username=u\netcd_password=hush\n", false);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("did you mean agent_ttl?"), "{said}");
     assert!(shown.contains("etcd_username=u\netcd_password=********\n"), "{shown}");
-    assert_eq!(check(&shown.replace("********", "hush")).1, shown);
+    assert_eq!(check(&shown.replace("********", "hush"), false).1, shown);
 
     let not_pem = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(not_pem.path(), "prose").unwrap();
@@ -219,8 +244,10 @@ fn a_configuration_can_be_checked() {
         ("etcd_cafile=/nowhere/ca.pem", "cannot read /nowhere/ca.pem: No such file"),
         (&prose, "is no PEM file"),
     ] {
-        let (code, shown, said) = check(text);
+        let (code, shown, said) = check(text, false);
         assert_eq!((code, shown.as_str()), (Some(1), ""), "{text}");
         assert!(said.contains(words), "{text}: {said}");
     }
+    let alone = check(&prose, true);
+    assert_eq!(alone.0, Some(0), "without etcd its files are not needed: {alone:?}");
 }

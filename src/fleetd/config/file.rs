@@ -2,6 +2,7 @@
 //! Must not know which options there are.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use configparser::ini::{Ini, IniDefault};
@@ -13,6 +14,11 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
     let failed = |message| ConfigError::File { path: path.display().to_string(), message };
     text.and_then(parse).map_err(failed)
+}
+
+/// Whether everyone on this machine may read a file.
+pub fn is_open(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }
 
 fn parse(text: String) -> Result<BTreeMap<String, String>, String> {

@@ -92,22 +92,30 @@ pub struct Loaded {
 }
 
 /// Where this fleetd's configuration comes from: the same each time it is read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Source {
-    given: Option<PathBuf>,
+    /// The file that was given or found; it has to be there from then on.
+    file: Option<PathBuf>,
+    default: PathBuf,
 }
 
 impl Source {
     /// The file that was given, or else `/etc/fleet/fleet.conf` if it is there.
     pub fn new(given: Option<PathBuf>) -> Source {
-        Source { given }
+        Source { file: given, default: DEFAULT_FILE.into() }
     }
 
     /// Reads it as it is now, with this process's environment.
-    pub fn load(&self) -> Result<Loaded, ConfigError> {
-        let default = Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
-        let file = self.given.clone().or(default);
-        load(file.as_deref(), std::env::vars_os())
+    pub fn load(&mut self) -> Result<Loaded, ConfigError> {
+        let there = self.file.is_some()
+            || self.default.try_exists().map_err(|error| {
+                let path = self.default.display().to_string();
+                ConfigError::File { path, message: error.to_string() }
+            })?;
+        let file = there.then(|| self.file.as_ref().unwrap_or(&self.default).clone());
+        let loaded = load(file.as_deref(), std::env::vars_os())?;
+        self.file = file;
+        Ok(loaded)
     }
 }
 
@@ -119,17 +127,42 @@ pub fn load(
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Loaded, ConfigError> {
     let mut raw = file.map(file::read).transpose()?.unwrap_or_default();
+    let open = file.filter(|file| raw.contains_key("etcd_password") && file::is_open(file));
     for (name, value) in environment {
         let name = name.into_string().unwrap_or_default();
         let Some(option) = name.strip_prefix("FLEET_").map(str::to_lowercase) else { continue };
-        let value = value.into_string().map_err(|value| ConfigError::Value {
+        let value = value.into_string().map_err(|_| ConfigError::Value {
             option: name.clone(),
-            value: value.to_string_lossy().into_owned(),
+            // It may be a secret.
+            value: "…".to_owned(),
             wanted: "should be UTF-8".to_owned(),
         })?;
         if !value.trim().is_empty() {
             raw.insert(option, value);
         }
     }
-    options::settings(&raw)
+    let mut loaded = options::settings(&raw)?;
+    loaded.warnings.extend(open.map(|file| {
+        let file = file.display();
+        format!("everyone on this machine can read etcd_password in {file}: chmod o-r {file}")
+    }));
+    Ok(loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_there_has_to_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let default = folder.path().join("fleet.conf");
+        let mut source = Source { file: None, default: default.clone() };
+        source.load().unwrap();
+        std::fs::write(&default, "token_limit=7\n").unwrap();
+        assert_eq!(source.load().unwrap().settings.token_limit, 7);
+        std::fs::remove_file(&default).unwrap();
+        let refused = source.load().unwrap_err().to_string();
+        assert!(refused.contains(&*default.to_string_lossy()), "{refused}");
+    }
 }

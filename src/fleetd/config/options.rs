@@ -17,6 +17,9 @@ use crate::model::similar;
 /// half-second ticks, so that anything shorter could not be renewed twice in time.
 const AGENT_TTL_MIN: Duration = Duration::from_secs(2);
 
+/// The longest: a person wants to hear of a dead machine on the same day.
+const AGENT_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Settings from options by name; those that are not there have their defaults.
 pub fn settings(raw: &BTreeMap<String, String>) -> Result<Loaded, ConfigError> {
     let known = |name: &&String| OPTIONS.iter().any(|(option, _)| option == name);
@@ -85,6 +88,10 @@ impl Options<'_> {
             let wanted = format!("is too short, the least is {}s", AGENT_TTL_MIN.as_secs());
             return Err(self.bad("agent_ttl", wanted));
         }
+        if ttl > AGENT_TTL_MAX {
+            let wanted = format!("is too long, the most is {}h", AGENT_TTL_MAX.as_secs() / 3600);
+            return Err(self.bad("agent_ttl", wanted));
+        }
         Ok(ttl)
     }
 
@@ -139,6 +146,14 @@ impl Options<'_> {
                 matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
             })
         };
+        if self.get("etcd_servers").contains('@') {
+            return Err(ConfigError::Value {
+                option: "etcd_servers".to_owned(),
+                // There may be a password in it.
+                value: "…".to_owned(),
+                wanted: "should name no user; that is for etcd_username and etcd_password".into(),
+            });
+        }
         list(self.get("etcd_servers"))
             .filter(|servers| !servers.is_empty() && servers.iter().all(is_url))
             .ok_or_else(|| self.bad("etcd_servers", "should be URLs such as http://10.0.0.1:2379"))
