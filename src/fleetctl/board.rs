@@ -95,11 +95,6 @@ impl Board {
         self.0.keys()
     }
 
-    /// How many those are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether nothing is waited for.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

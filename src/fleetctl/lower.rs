@@ -42,11 +42,11 @@ pub enum Verb {
 pub async fn lower(context: &Context, verb: Verb, args: &LowerArgs) -> Result<ExitStatus, Error> {
     let watch = Watch::open(context, &args.block);
     let selected = names::select(context, &args.units);
-    let (watch, selected) = tokio::try_join!(watch, selected)?;
+    let (mut watch, selected) = tokio::try_join!(watch, selected)?;
     // The states are asked for when the stream is open: what changes from now on is told by it.
     let tasks = selected.iter().map(|(name, unit)| task(context, verb, name, unit, &args.block));
     let tasks = try_join_all(tasks).await?;
-    wait::run(context, tasks, watch, &args.block).await
+    wait::run(context, tasks, &mut watch, &args.block).await
 }
 
 /// What to do with one unit, as it is now.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::error::Error;
+use super::tell;
 use crate::api::client::{Client, ClientError};
 use crate::api::{Machine, MachineEvent};
 use crate::model::MachineId;
@@ -63,15 +64,9 @@ impl Machines {
         self.named(self.0.keys())
     }
 
-    fn named<'i>(&self, ids: impl ExactSizeIterator<Item = &'i MachineId>) -> String {
-        let more = ids.len().saturating_sub(NAMED_MAX);
-        let mut names: Vec<String> = ids.take(NAMED_MAX).map(|id| self.legend(id, false)).collect();
-        match (names.len(), more) {
-            (0, _) => names.push("none".to_owned()),
-            (_, 0) => {}
-            (_, more) => names.push(format!("{more} more")),
-        }
-        names.join(", ")
+    fn named<'i>(&self, ids: impl Iterator<Item = &'i MachineId>) -> String {
+        let names = tell::first(ids.map(|id| self.legend(id, false)), NAMED_MAX);
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
     /// `113f16a7.../172.17.8.103`, or with the whole id; without the address if it is not known.

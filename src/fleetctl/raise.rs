@@ -55,7 +55,7 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
         }
     };
     let candidates = candidates(context, named, args.replace);
-    let (watch, candidates) = tokio::try_join!(watch, candidates)?;
+    let (mut watch, candidates) = tokio::try_join!(watch, candidates)?;
 
     let mut tasks = Vec::with_capacity(candidates.len());
     let mut stored = Vec::new();
@@ -85,7 +85,7 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
         });
         tasks = try_join_all(seen).await?;
     }
-    wait::run(context, tasks, watch, &args.block).await
+    wait::run(context, tasks, &mut watch, &args.block).await
 }
 
 /// Decides what to do with a candidate, or why it cannot be done.

@@ -25,6 +25,8 @@ pub enum Change {
     Keep,
     /// Store this.
     Put(Box<Unit>),
+    /// It is made already, in this revision if the server tells.
+    Made(Option<i64>),
     /// Destroy it.
     Destroy,
 }

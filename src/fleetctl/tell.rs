@@ -14,14 +14,19 @@ use crate::unitfile::UnitName;
 pub const SHOWN_MAX: usize = 8;
 
 /// Things for a message, as many as fit.
-pub fn list<T: Display>(mut things: impl Iterator<Item = T>) -> String {
-    let shown = things.by_ref().take(SHOWN_MAX);
+pub fn list<T: Display>(things: impl Iterator<Item = T>) -> String {
+    first(things, SHOWN_MAX).join(", ")
+}
+
+/// The first things of many, and how many more there are.
+pub fn first<T: Display>(mut things: impl Iterator<Item = T>, max: usize) -> Vec<String> {
+    let shown = things.by_ref().take(max);
     let mut shown: Vec<String> = shown.map(|thing| thing.to_string()).collect();
     let more = things.count();
     if more > 0 {
         shown.push(format!("{more} more"));
     }
-    shown.join(", ")
+    shown
 }
 
 /// A glob that means nothing in this cluster.

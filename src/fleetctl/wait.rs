@@ -5,7 +5,8 @@
 //! after something happened, to ask once about the units that it did not get further.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
+use std::future::{pending, ready};
+use std::mem;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -66,15 +67,15 @@ pub async fn seen(context: &Context, name: &UnitName, then: Then) -> Result<Then
     })
 }
 
-/// Carries out the tasks and waits for the units they want to be somewhere.
+/// Carries out the tasks and waits for the units they want to be somewhere. The watch serves further
+/// tasks afterwards.
 pub async fn run(
     context: &Context,
     tasks: impl Into<Queue>,
-    watch: Option<Watch>,
+    watch: &mut Option<Watch>,
     block: &BlockArgs,
 ) -> Result<ExitStatus, Error> {
-    let (mut events, machines) =
-        watch.map_or_else(Default::default, |watch| (Some(watch.events), watch.machines));
+    let machines = watch.as_mut().map(|watch| mem::take(&mut watch.machines)).unwrap_or_default();
     let mut run = Run {
         context,
         machines,
@@ -93,9 +94,12 @@ pub async fn run(
     for task in run.queue.ready() {
         run.begin(task)?;
     }
-    let outcome = run.drive(&mut events, block).await;
+    let outcome = run.drive(watch, block).await;
     context.ui.progress(Vec::new);
     run.tell_left();
+    if let Some(watch) = watch {
+        watch.machines = run.machines;
+    }
     outcome?;
     Ok(if run.failed { ExitStatus::Failed } else { ExitStatus::Done })
 }
@@ -147,6 +151,9 @@ impl<'c> Run<'c> {
         let client = &self.context.client;
         match change {
             Change::Keep => self.look(name),
+            Change::Made(revision) => {
+                self.jobs.push(ready(Answer::Changed(name, Ok(revision))).boxed());
+            }
             Change::Put(unit) => self.jobs.push(
                 async move {
                     let stored = client.put(&name, &unit).await;
@@ -169,7 +176,7 @@ impl<'c> Run<'c> {
         Ok(())
     }
 
-    async fn drive(&mut self, events: &mut Option<Events>, block: &BlockArgs) -> Result<(), Error> {
+    async fn drive(&mut self, watch: &mut Option<Watch>, block: &BlockArgs) -> Result<(), Error> {
         let give_up = block.limit().map(|limit| Instant::now() + limit);
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
@@ -179,7 +186,7 @@ impl<'c> Run<'c> {
             // Cancel-safe: `next` of both streams keeps what it did not return.
             tokio::select! {
                 Some(answer) = self.jobs.next(), if !self.jobs.is_empty() => self.answer(answer)?,
-                event = next(events) => self.event(event)?,
+                event = next(watch) => self.event(event)?,
                 () = at(self.ask_at) => self.ask(),
                 () = at(self.words_at) => self.tell_without_words()?,
                 () = reminder.ring(), if !live => {
@@ -324,12 +331,7 @@ impl<'c> Run<'c> {
             Some(Progress::Waiting(stage)) => waits(name, &stage),
             None => waits(name, &Stage::Cluster),
         };
-        let mut lines: Vec<String> = self.board.names().filter_map(line).take(SHOWN_MAX).collect();
-        let more = self.board.len().saturating_sub(lines.len());
-        if more > 0 {
-            lines.push(format!("{more} more"));
-        }
-        lines
+        tell::first(self.board.names().filter_map(line), SHOWN_MAX)
     }
 
     /// The units that are not there yet, for a message.
@@ -401,9 +403,9 @@ fn unheard(error: ClientError) -> Error {
     }
 }
 
-async fn next(events: &mut Option<Events>) -> Result<Event, ClientError> {
-    match events {
-        Some(events) => events.next().await,
+async fn next(watch: &mut Option<Watch>) -> Result<Event, ClientError> {
+    match watch {
+        Some(watch) => watch.events.next().await,
         None => pending().await,
     }
 }

@@ -51,11 +51,11 @@ async fn carry(
         return Ok(ExitStatus::Done);
     }
     // Before the states are asked for: what changes from now on is told by it.
-    let watch = Watch::open(context, block).await?;
+    let mut watch = Watch::open(context, block).await?;
     let tasks = steps.iter().map(|step| task(context, step, cluster.get(&step.name), block));
     let tasks = try_join_all(tasks).await?;
     let queue = Queue::new(tasks, &plan.order.after, &plan.order.needs);
-    wait::run(context, queue, watch, block).await
+    wait::run(context, queue, &mut watch, block).await
 }
 
 /// What to do for one step.

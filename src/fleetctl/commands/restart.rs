@@ -37,9 +37,13 @@ pub struct RestartArgs {
 
 pub async fn run(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Error> {
     let units = units(context, &args.units).await?;
+    if units.is_empty() {
+        return Ok(ExitStatus::Done);
+    }
+    let mut watch = Watch::open(context, &args.block).await?;
     let mut left = units.iter();
     while let Some(name) = left.next() {
-        let outcome = restart(context, name, &args.block).await;
+        let outcome = restart(context, name, &mut watch, &args.block).await;
         if matches!(outcome, Ok(ExitStatus::Done)) {
             continue;
         }
@@ -89,9 +93,9 @@ fn nothing_to_restart(name: &UnitName) -> Error {
 async fn restart(
     context: &Context,
     name: &UnitName,
+    watch: &mut Option<Watch>,
     block: &BlockArgs,
 ) -> Result<ExitStatus, Error> {
-    let watch = Watch::open(context, block).await?;
     let unit = context.client.unit(name).await?;
     let unit = unit.ok_or_else(|| Error::NoUnit { name: name.clone(), near: None })?;
     if is_inactive(&unit) {
@@ -108,10 +112,12 @@ async fn restart(
         }
     }
     let started = context.client.put(name, &wish(name, TargetState::Launched, None)).await;
-    started.map_err(|source| match runs {
+    let started = started.map_err(|source| match runs {
         true => Error::LeftStopped { name: name.clone(), source },
         false => source.into(),
     })?;
-    let task = Task { name: name.clone(), change: Change::Keep, then };
+    // What the stream told before, as that it shall stop, does not count.
+    let change = Change::Made(started.revision);
+    let task = Task { name: name.clone(), change, then };
     wait::run(context, vec![task], watch, block).await
 }

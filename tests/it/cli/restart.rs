@@ -39,6 +39,8 @@ fn units_are_restarted_one_after_another_as_they_are_named() {
     let expected = [each("db"), each("web@1"), each("web@2")].concat();
     let cluster = bench.script.lock();
     assert_eq!(cluster.writes(), expected);
+    let streams = cluster.asked.iter().filter(|asked| *asked == "GET events").count();
+    assert_eq!(streams, 1, "one for all: {:?}", cluster.asked);
     assert!(cluster.units.values().all(|unit| unit.launch == Some(2)), "started once more");
 }
 
