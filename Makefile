@@ -6,8 +6,11 @@ PREFIX  ?= /usr
 DESTDIR ?=
 BIN     ?= target/release
 
+CARGO_DEB = 3.8.0
+
 SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/guestbook-images scripts/docker-run.sh \
-                scripts/lib/*.sh scripts/machine/entrypoint src/fleetctl/ssh/keep.sh .ci/run vagrant/provision.sh dist/debian/postinst dist/debian/prerm dist/debian/postrm
+                scripts/lib/*.sh scripts/machine/entrypoint src/fleetctl/ssh/keep.sh .ci/run vagrant/provision.sh \
+                dist/debian/postinst dist/debian/prerm dist/debian/postrm
 
 .PHONY: help setup build package demo demo-down test test-live test-demo check install
 
@@ -21,6 +24,7 @@ build: ## fleetd and fleetctl, as released
 	cargo build --release --locked
 
 package: setup build ## a Debian package, in target/debian
+	command -v cargo-deb >/dev/null || cargo install --quiet --locked cargo-deb@$(CARGO_DEB)
 	rm -rf target/package target/debian
 	$(MAKE) --no-print-directory install DESTDIR=target/package PREFIX=/usr >/dev/null
 	cargo deb --locked --no-build --no-strip --quiet
@@ -56,8 +60,8 @@ install: ## programs, units, manual pages, completions and sample configuration,
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system dist/systemd/fleet.service dist/systemd/fleet.socket
 	install -D -m 644 dist/sysusers.d/fleet.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/fleet.conf
 	install -D -m 644 dist/tmpfiles.d/fleet.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/fleet.conf
-	# An administrator's own stays as it is.
-	test -e $(DESTDIR)/etc/fleet/fleet.conf || install -D -m 644 dist/fleet.conf $(DESTDIR)/etc/fleet/fleet.conf
+	# An administrator's own stays as it is. Not for everyone to read: it may have etcd's password.
+	test -e $(DESTDIR)/etc/fleet/fleet.conf || install -D -m 640 dist/fleet.conf $(DESTDIR)/etc/fleet/fleet.conf
 	install -D scripts/docker-run.sh $(DESTDIR)/opt/bin/docker-run.sh
 	install -d $(SHARE)/man/man1 $(SHARE)/man/man8 $(SHARE)/bash-completion/completions \
 	    $(SHARE)/zsh/vendor-completions $(SHARE)/fish/vendor_completions.d

@@ -84,8 +84,13 @@ fn a_machine_lives_on_the_package() {
     fleet.until_machines(4);
     assert_eq!(pid(), unit_before, "an upgrade restarts fleetd and no unit");
 
-    Cluster.sh(name, "dpkg --purge fleet").success();
+    Cluster.sh(name, "dpkg --remove fleet").success();
     assert_eq!(fleet.property(name, "packaged.service", "ActiveState"), "inactive");
+    fleet.until_machines(3);
+    Cluster.sh(name, &install).success();
+    fleet.until_machines(4);
+
+    Cluster.sh(name, "dpkg --purge fleet").success();
     fleet.until_machines(3);
     fleet.ctl(&["destroy", "packaged.service"]).success();
 }
