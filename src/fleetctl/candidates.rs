@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::Context;
 use super::error::Error;
+use super::goal;
 use super::names::Named;
 use super::source::{self, Found, Origin};
 use crate::api::Unit;
@@ -31,6 +32,8 @@ pub enum Contents {
         file: UnitFile,
         /// What is wanted of it.
         desired: TargetState,
+        /// Whether its last start is over.
+        over: bool,
         /// Another text at hand, with the same options or others.
         other: Option<Found>,
     },
@@ -45,10 +48,12 @@ pub async fn candidates(
 ) -> Result<Vec<Result<Candidate, Error>>, Error> {
     let client = &context.client;
     let units = try_join_all(named.keys().map(|name| client.unit(name))).await?;
+    let over = named.keys().zip(&units).map(|(name, unit)| is_over(context, name, unit.as_ref()));
+    let over = try_join_all(over).await?;
     let wanted: Vec<Wanted> = named
         .into_iter()
-        .zip(units)
-        .map(|((name, argument), unit)| Wanted { name, argument, unit })
+        .zip(units.into_iter().zip(over))
+        .map(|((name, argument), (unit, over))| Wanted { name, argument, unit, over })
         .collect();
 
     // Only templates that can matter are asked for, and each once.
@@ -63,16 +68,29 @@ pub async fn candidates(
     Ok(wanted.into_iter().map(|wanted| wanted.search(&templates)).collect())
 }
 
+/// Whether a unit that is launched has come to the end of it. Global units are systemd's on each
+/// machine.
+async fn is_over(context: &Context, name: &UnitName, unit: Option<&Unit>) -> Result<bool, Error> {
+    match unit {
+        Some(unit) if unit.current_state == Some(TargetState::Launched) => {
+            let states = context.client.states_of(name).await?;
+            Ok(states.iter().any(|state| goal::is_over(unit, state)))
+        }
+        _ => Ok(false),
+    }
+}
+
 /// A named unit before its contents were searched for.
 struct Wanted {
     name: UnitName,
     argument: String,
     unit: Option<Unit>,
+    over: bool,
 }
 
 impl Wanted {
     fn search(self, templates: &BTreeMap<UnitName, Unit>) -> Result<Candidate, Error> {
-        let Self { name, argument, unit } = self;
+        let Self { name, argument, unit, over } = self;
         let mut found = source::on_disk(&argument, &name)?;
         if found.is_none() {
             let template = name.template().and_then(|name| templates.get_key_value(&name));
@@ -89,7 +107,7 @@ impl Wanted {
                 let file = source::stored(&name, &unit)?;
                 let other = found.filter(|found| found.file.contents() != file.contents());
                 let desired = unit.desired_state.unwrap_or_default();
-                Contents::Stored { file, desired, other }
+                Contents::Stored { file, desired, over, other }
             }
             (None, Some(found)) => Contents::New(found),
             (None, None) => return Err(source::nowhere(&argument, &name)),

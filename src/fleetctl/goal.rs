@@ -196,6 +196,14 @@ fn stopping(machine: MachineId, states: &States) -> Progress {
     }
 }
 
+/// Whether the start that is wanted of a unit was carried out there and is over: it finished, failed
+/// or was stopped.
+pub fn is_over(unit: &Unit, state: &State) -> bool {
+    let here = unit.machine_id.as_ref() == Some(&state.machine_id);
+    let carried_out = state.launch.is_some() && state.launch >= unit.launch && state.job.is_some();
+    here && carried_out && !runs(state)
+}
+
 fn runs(state: &State) -> bool {
     !matches!(state.systemd_active_state.as_str(), "inactive" | "failed")
 }

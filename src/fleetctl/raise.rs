@@ -101,6 +101,7 @@ fn plan(verb: Verb, candidate: Candidate, args: &RaiseArgs) -> Result<Planned, E
     let change = match step {
         Step::Keep => Change::Keep,
         Step::Want(desired) => Change::put(&name, desired, None),
+        Step::Again => Change::Again,
         Step::Store(desired) => {
             validate(&name, &file).map_err(|invalid| refusal(&name, &invalid))?;
             Change::put(&name, desired, Some(&file))
@@ -131,12 +132,12 @@ struct Chosen {
 }
 
 fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Result<Chosen, Error> {
-    let (file, desired, other) = match contents {
+    let (file, desired, over, other) = match contents {
         Contents::New(Found { file, origin }) => {
             let step = Step::Store(verb.target());
             return Ok(Chosen { step, file, origin: Some(origin), had: None, ignored: None });
         }
-        Contents::Stored { file, desired, other } => (file, desired, other),
+        Contents::Stored { file, desired, over, other } => (file, desired, over, other),
     };
     // The same file is one with the same options.
     let (other, reworded): (Option<Found>, Option<Found>) = match other {
@@ -144,7 +145,7 @@ fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Res
         other => (other, None),
     };
     let differs = other.is_some();
-    let step = step(verb, Stored { desired, differs }, replace)
+    let step = step(verb, Stored { desired, differs, over }, replace)
         .map_err(|too_far_up| refusal(name, &too_far_up))?;
     let had = Some(desired);
     Ok(match (step, other) {

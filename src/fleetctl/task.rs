@@ -27,6 +27,8 @@ pub enum Change {
     Put(Box<Unit>),
     /// It is made already, in this revision if the server tells.
     Made(Option<i64>),
+    /// Want it stopped and started anew: each move to launched is one start.
+    Again,
     /// Destroy it.
     Destroy,
 }

@@ -42,6 +42,8 @@ pub struct Stored {
     pub desired: TargetState,
     /// There is a file at hand, and it is another one.
     pub differs: bool,
+    /// Its last start is over: systemd has it inactive or failed.
+    pub over: bool,
 }
 
 /// What to change.
@@ -51,6 +53,8 @@ pub enum Step {
     Keep,
     /// What is wanted of the unit.
     Want(TargetState),
+    /// One more start.
+    Again,
     /// The file, and what is wanted of the unit.
     Store(TargetState),
 }
@@ -75,13 +79,16 @@ fn remedy(desired: TargetState) -> &'static str {
 /// The step for a unit that the cluster has. One that it does not have is stored.
 pub fn step(verb: Verb, stored: Stored, replace: bool) -> Result<Step, TooFarUp> {
     let target = verb.target();
-    let Stored { desired, differs } = stored;
+    let Stored { desired, differs, over } = stored;
     if differs && replace {
         return if desired <= target {
             Ok(Step::Store(target))
         } else {
             Err(TooFarUp { verb, desired })
         };
+    }
+    if verb == Verb::Start && desired == TargetState::Launched && over {
+        return Ok(Step::Again);
     }
     // Submitting what is stored asks nothing of it, whatever it does at present.
     if verb == Verb::Submit || desired == target {
@@ -111,10 +118,25 @@ mod tests {
         ] {
             // A file that differs counts only with --replace, and --replace only then.
             for (differs, replace) in [(false, false), (true, false), (false, true)] {
-                let stored = Stored { desired, differs };
+                let stored = Stored { desired, differs, over: false };
                 assert_eq!(step(verb, stored, replace), Ok(expected), "{verb:?} {desired}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_over_is_started_again() {
+        for (verb, desired, expected) in [
+            (Start, Launched, Step::Again),
+            (Start, Loaded, Step::Want(Launched)),
+            (Load, Launched, Step::Want(Loaded)),
+            (Submit, Launched, Step::Keep),
+        ] {
+            let stored = Stored { desired, differs: false, over: true };
+            assert_eq!(step(verb, stored, false), Ok(expected), "{verb:?} {desired}");
+        }
+        let other_file = Stored { desired: Launched, differs: true, over: true };
+        assert_eq!(step(Start, other_file, true), Ok(Step::Store(Launched)));
     }
 
     #[test]
@@ -135,7 +157,7 @@ mod tests {
             } else {
                 Err(TooFarUp { verb, desired })
             };
-            let stored = Stored { desired, differs: true };
+            let stored = Stored { desired, differs: true, over: false };
             assert_eq!(step(verb, stored, true), expected, "{verb:?} {desired}");
         }
     }

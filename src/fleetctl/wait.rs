@@ -25,10 +25,11 @@ use super::machines::Machines;
 use super::pause::at;
 use super::queue::Queue;
 use super::remind::Reminder;
-use super::task::{Change, Task, Then};
+use super::task::{Change, Task, Then, wish};
 use super::tell::{self, SHOWN_MAX};
 use crate::api::client::{ClientError, Events};
 use crate::api::{Event, State, Unit, Why};
+use crate::model::TargetState;
 use crate::unitfile::UnitName;
 
 /// How long the cluster has to place a unit, or to tell of a change, before it is asked about it.
@@ -158,6 +159,17 @@ impl<'c> Run<'c> {
                 async move {
                     let stored = client.put(&name, &unit).await;
                     Answer::Changed(name, stored.map(|stored| stored.revision))
+                }
+                .boxed(),
+            ),
+            Change::Again => self.jobs.push(
+                async move {
+                    let loaded = client.put(&name, &wish(&name, TargetState::Loaded, None)).await;
+                    let launched = match loaded {
+                        Ok(_) => client.put(&name, &wish(&name, TargetState::Launched, None)).await,
+                        Err(error) => Err(error),
+                    };
+                    Answer::Changed(name, launched.map(|stored| stored.revision))
                 }
                 .boxed(),
             ),

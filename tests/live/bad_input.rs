@@ -90,3 +90,18 @@ fn fleetd_says_what_it_misses() {
     assert!(said.contains("systemd cannot be reached"), "{said}");
     fleet.until_machines(3);
 }
+
+#[test]
+#[ignore = "needs machines"]
+fn a_machine_s_own_units_are_not_for_fleet() {
+    let fleet = Fleet::fresh();
+    for unit in ["fleet.service", "ssh.service"] {
+        let path = fleet.file(unit, "[Service]\nExecStart=/bin/sleep infinity\n");
+        let words = fleet.ctl(&["start", &path]).failure();
+        assert!(words.contains(&format!("this machine has a {unit} of its own")), "{words}");
+    }
+    fleet.ctl(&["destroy", "fleet.service", "ssh.service"]).success();
+    for machine in fleet.up() {
+        Cluster.exec(machine, &["systemctl", "is-active", "fleet", "ssh"]).success();
+    }
+}

@@ -210,7 +210,7 @@ impl Agent {
         here.broken = true;
         let wanted = here.file.as_ref().map(|file| &file.read_for);
         let wanted = wanted.filter(|wanted| wanted.desired == TargetState::Launched);
-        if let (Some(wanted), SystemdError::Refused { .. }) = (wanted, error) {
+        if let Some(wanted) = wanted.filter(|_| error.is_refusal()) {
             let launch = wanted.launch;
             self.launch_refused(name, launch, error);
         }

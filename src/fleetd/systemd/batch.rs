@@ -142,7 +142,26 @@ enum Written {
     Other { was_enabled: bool },
 }
 
+/// Where a machine's administrator and its packages put unit files (systemd.unit(5), "Unit File
+/// Load Path").
+const OWN_UNITS: [&str; 4] = [
+    "/etc/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// A unit of the machine's own is nobody's to hide: with it would go fleetd itself, or the way in.
+fn spare_the_machine_s_own(name: &UnitName) -> Result<(), SystemdError> {
+    let mut files = OWN_UNITS.iter().map(|folder| Path::new(folder).join(name.as_str()));
+    match files.find(|file| file.symlink_metadata().is_ok()) {
+        Some(file) => Err(SystemdError::Taken { unit: name.clone(), file }),
+        None => Ok(()),
+    }
+}
+
 fn replace(folder: &Folder, name: &UnitName, file: &UnitFile) -> Result<Written, SystemdError> {
+    spare_the_machine_s_own(name)?;
     let old = folder.read(name)?;
     if old.as_deref() == Some(file.contents()) {
         return Ok(Written::Same);

@@ -172,6 +172,14 @@ pub enum SystemdError {
         /// systemd's words.
         message: String,
     },
+    /// The machine has a unit of this name that is not fleet's, and that a link would hide.
+    #[error("this machine has a {unit} of its own, {file}: give the unit another name", file = .file.display())]
+    Taken {
+        /// The unit.
+        unit: UnitName,
+        /// The machine's own file.
+        file: PathBuf,
+    },
     /// So many jobs are under way that one more has to wait, and none of them ended for long.
     /// Nothing was asked of systemd: try again later.
     #[error("{operation}: systemd has {jobs} jobs under way, and none of them ends")]
@@ -195,6 +203,11 @@ pub enum SystemdError {
 }
 
 impl SystemdError {
+    /// Whether this is an answer that will be the same tomorrow, not a failure on the way.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, SystemdError::Refused { .. } | SystemdError::Taken { .. })
+    }
+
     /// Whether systemd knows no such unit, neither in memory nor on disk.
     pub fn is_no_such_unit(&self) -> bool {
         matches!(self, SystemdError::Refused { name, .. } if name == NO_SUCH_UNIT)

@@ -28,7 +28,7 @@ const TOKEN_LIMIT: usize = 100;
 pub struct Road {
     pub bench: Bench,
     machine: Machine,
-    _cluster: Machines,
+    cluster: Machines,
     standing: watch::Sender<Standing>,
 }
 
@@ -52,7 +52,7 @@ impl Road {
             tokio::spawn(async move { axum::serve(listener, api.router()).await });
             (cluster, machine)
         });
-        Self { bench, machine, _cluster: cluster, standing }
+        Self { bench, machine, cluster, standing }
     }
 
     pub fn run(&self, arguments: &str) -> Ended {
@@ -103,14 +103,25 @@ fn lines(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_oneshot_finishes_and_is_not_started_again() {
+fn a_start_is_one_start_of_what_does_not_run() {
     let road = Road::new();
     road.bench.file("once.service", ONESHOT);
-    let launched = "Unit once.service launched on m1.../10.0.0.1\n";
-    road.run("start once").is(0, launched, "");
+    road.bench.file("hello.service", SERVICE);
+    let launched = |unit: &str| format!("Unit {unit}.service launched on m1.../10.0.0.1\n");
+    for unit in ["once", "hello"] {
+        road.run(&format!("start {unit}")).is(0, &launched(unit), "");
+    }
     road.machine.units.take_calls();
-    road.run("start once").is(0, launched, "");
-    assert!(road.machine.units.take_calls().is_empty());
+    road.run("start hello").is(0, &launched("hello"), "");
+    assert!(road.machine.units.take_calls().is_empty(), "it runs");
+    road.run("start once").is(0, &launched("once"), "");
+    assert_eq!(road.machine.units.take_calls(), [Call::Start(name("once.service"))]);
+
+    road.machine.units.exit(&name("hello.service"), 3);
+    let failed = road.cluster.until_reported("hello.service", &road.machine, "failed");
+    road.bench.runtime.block_on(failed);
+    road.run("start hello").is(0, &launched("hello"), "");
+    assert_eq!(road.machine.units.take_calls(), [Call::Start(name("hello.service"))]);
 }
 
 #[test]
