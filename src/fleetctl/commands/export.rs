@@ -54,7 +54,11 @@ pub async fn run(context: &Context, args: &ExportArgs) -> Result<ExitStatus, Err
     let mut other = Vec::new();
     for (name, text) in &texts {
         let path = folder.join(name.as_str());
-        match there(&path)? {
+        // A link reads as what it leads to will, once that is written.
+        let to = fs::read_link(&path)
+            .ok()
+            .and_then(|to| texts.get(&UnitName::parse(to.to_str()?).ok()?));
+        match to.map(|to| to.as_bytes().to_vec()).or(there(&path)?) {
             None => new.push((path, text)),
             Some(bytes) if bytes != text.as_bytes() => other.push((path, text)),
             Some(_) => {}

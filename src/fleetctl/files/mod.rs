@@ -81,11 +81,10 @@ pub fn members(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut members = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let path = folder.join(entry.file_name());
-        // A link that leads nowhere is meant for a file, and told when it is read.
-        let is_file = fs::metadata(&path).map_or(true, |about| about.is_file());
-        if counts(&entry.file_name().to_string_lossy()) && is_file {
-            members.push(path);
+        // What has such a name and is no file, or a link that leads nowhere, is meant for one, and
+        // told when it is read: passing it over would prune its unit.
+        if counts(&entry.file_name().to_string_lossy()) {
+            members.push(folder.join(entry.file_name()));
         }
     }
     members.sort();
@@ -107,7 +106,10 @@ impl Files {
     fn add(&mut self, path: &Path, default: TargetState) -> Result<(), Error> {
         let base = path.file_name().unwrap_or_default().to_string_lossy();
         let name = UnitName::parse(&base)?;
-        let absent = || io::Error::new(io::ErrorKind::NotFound, "there is no such file");
+        let absent = || match path.exists() {
+            true => io::Error::other("it is not a file"),
+            false => io::Error::new(io::ErrorKind::NotFound, "there is no such file"),
+        };
         let Found { file, origin } = source::read(path)?
             .ok_or_else(|| Error::Read { path: path.to_owned(), source: absent() })?;
         let refused = |reason: String| Error::Unit { name: name.clone(), reason };

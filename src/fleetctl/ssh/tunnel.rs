@@ -1,7 +1,7 @@
 //! One ssh connection to a machine, which serves the API's connections and sessions alike.
 //!
 //! Behind the near end, a unix socket in a folder of our own, ssh opens a channel to the far end for
-//! each connection. A server that forbids this gets a [`bridge`](super::bridge) instead.
+//! each connection. A server that forbids this gets a [`bridge`] instead.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -55,7 +55,7 @@ impl Ui {
         self.data(&format!("{}\n", printable_lines(text)))
     }
 
-    /// Data as it is; of others' text in it the caller makes what is [`printable`].
+    /// Data as it is; of others' text in it the caller makes what is [`printable()`].
     pub fn data(&self, text: &str) -> Result<(), Error> {
         self.progress.aside(|| {
             let mut out = io::stdout().lock();

@@ -4,7 +4,7 @@
 //! This file knows journalctl(1). It must not know when somebody wants to read what.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::process::Command;
 use tokio::sync::{Mutex, Semaphore};
@@ -24,6 +24,9 @@ pub const LINE_BYTES_MAX: usize = 300;
 /// lines, and `fleetctl journal` has them.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long ago systemd refused a start whose reason is read now, at most: the agent looks at once.
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
+
 /// How many units' lines are read at once, so that a hundred units that fail together do not take
 /// the machine from those that run.
 static READERS: Semaphore = Semaphore::const_new(4);
@@ -37,12 +40,13 @@ pub(super) async fn last_words(bus: &Bus, name: &UnitName) -> Vec<String> {
     // It is never closed.
     let _turn = READERS.acquire().await;
     let read = tokio::time::timeout(TIMEOUT, async {
-        let invocation = invocation(bus, name).await?;
+        let began = began(bus, name).await.or_else(a_while_ago)?;
         flushed_since(asked, &FLUSHED, async || drop(journalctl(&["--sync"]).await)).await;
-        let own = format!("_SYSTEMD_INVOCATION_ID={invocation}");
-        let about = format!("INVOCATION_ID={invocation}");
+        // Not by the run's number: lines of a process that was gone when journald looked at it, and
+        // of a start that systemd refused, do not have it.
+        let since = format!("--since=@{}.{:06}", began.as_secs(), began.subsec_micros());
         let lines = format!("--lines={LINES_MAX}");
-        journalctl(&["--quiet", "--output=cat", &lines, &own, "+", &about]).await
+        journalctl(&["--quiet", "--output=cat", &lines, &since, "--unit", name.as_str()]).await
     });
     read.await.ok().flatten().map(|text| last_lines(&text)).unwrap_or_default()
 }
@@ -63,15 +67,22 @@ async fn flushed_since(
     *last = Some(began);
 }
 
-/// The number of the unit's last run, as the journal has it: 32 hexadecimal digits.
-async fn invocation(bus: &Bus, name: &UnitName) -> Option<String> {
+/// When the unit last began to run, since 1970; `None` if it never did.
+async fn began(bus: &Bus, name: &UnitName) -> Option<Duration> {
     let ask = async {
         let manager = bus.manager().await?;
         let path = manager.get_unit(name.as_str()).await?;
-        proxy::unit(&manager, &path).await?.invocation_id().await
+        proxy::unit(&manager, &path).await?.inactive_exit_timestamp().await
     };
-    let id = ask.await.inspect_err(|error| tracing::debug!(%name, %error, "its last run")).ok()?;
-    (!id.is_empty()).then(|| hex::encode(id))
+    let began =
+        ask.await.inspect_err(|error| tracing::debug!(%name, %error, "its last run")).ok()?;
+    (began > 0).then(|| Duration::from_micros(began))
+}
+
+/// Since when systemd spoke of a start that it refused just now.
+fn a_while_ago() -> Option<Duration> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    now.checked_sub(REFUSED_WITHIN)
 }
 
 /// What journalctl printed; `None` when it failed.

@@ -127,9 +127,6 @@ pub(super) trait Unit {
     fn id(&self) -> zbus::Result<String>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn need_daemon_reload(&self) -> zbus::Result<bool>;
-    /// The number of the unit's last run, which the journal has with every line.
-    #[zbus(property(emits_changed_signal = "false"), name = "InvocationID")]
-    fn invocation_id(&self) -> zbus::Result<Vec<u8>>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn active_enter_timestamp(&self) -> zbus::Result<u64>;
     #[zbus(property(emits_changed_signal = "false"))]

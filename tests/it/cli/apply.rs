@@ -146,6 +146,16 @@ fn files_say_which_state_they_want() {
 }
 
 #[test]
+fn what_is_named_as_a_unit_and_is_no_file_is_not_passed_over() {
+    let road = Road::new();
+    road.bench.file("units/left.service", DB);
+    std::fs::create_dir(road.bench.folder().join("units/web.service")).unwrap();
+    let refused = "error: cannot read units/web.service\n  because: it is not a file\n";
+    road.run("apply units --prune --yes").is(1, "", refused);
+    road.run("list-unit-files --no-legend").is(0, "", "");
+}
+
+#[test]
 fn prune_destroys_what_no_file_names() {
     let road = Road::new();
     stack(&road.bench);

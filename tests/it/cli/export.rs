@@ -56,6 +56,21 @@ fn only_force_overwrites() {
 }
 
 #[test]
+fn a_link_to_what_is_overwritten_reads_as_the_cluster_has_it() {
+    let (old, new) = ("[Service]\nExecStart=/bin/old\n", "[Service]\nExecStart=/bin/new\n");
+    let bench = Bench::new(|cluster| {
+        cluster.has("t@.service", new, Inactive);
+        cluster.has("t@1.service", old, Launched);
+    });
+    bench.file("units/t@.service", old);
+    let link = bench.folder().join("units/t@1.service");
+    std::os::unix::fs::symlink("t@.service", &link).unwrap();
+    bench.run("export units --force").is(0, "2 written, 0 unchanged\n", "");
+    assert_eq!(fs::read_to_string(&link).unwrap(), old);
+    bench.run("apply units --dry-run").is(0, "2 unchanged\n", "");
+}
+
+#[test]
 fn hidden_names_and_folders_that_cannot_be() {
     let bench = Bench::new(|cluster| {
         cluster.has(".hidden.service", SERVICE, Inactive);
