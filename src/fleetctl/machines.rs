@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::error::Error;
-use super::tell;
 use crate::api::client::{Client, ClientError};
 use crate::api::{Machine, MachineEvent};
+use crate::fleetctl::show::tell;
 use crate::model::MachineId;
 
 /// Where systemd keeps the id of the machine it runs on (machine-id(5)).

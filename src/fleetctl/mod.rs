@@ -1,48 +1,25 @@
 //! The client program: the command line, what its commands decide, and what they print.
 //!
-//! Commands ask the daemon through [`api::client`](crate::api::client) only. Decisions (`goal`,
-//! `transition`, `board`) are pure; `ui` alone prints. This room must not know the daemon's.
+//! A command's way: [`cli`] reads the line, a file in [`commands`] has the verb, [`bring`] finds what
+//! is named and decides the steps, [`wait`] carries them out and follows them, [`show`] finds the
+//! words, and [`ui`] alone prints. The daemon is asked through
+//! [`api::client`](crate::api::client) only; this room must not know the daemon's.
 
 mod apply;
-mod arguments;
-mod block;
-mod board;
-mod candidates;
-mod chronicle;
+mod bring;
 mod cli;
 mod commands;
-mod complete;
-mod doubts;
 mod error;
-mod failure;
 mod files;
-mod globals;
-mod goal;
-mod human;
-mod list;
-mod looks;
-mod lower;
 mod machines;
 mod names;
-mod old_spellings;
-mod output;
-mod pause;
 mod process;
-mod queue;
-mod raise;
-mod reference;
-mod remind;
-mod source;
+mod show;
 mod ssh;
-mod table;
-mod task;
-mod tell;
 mod there;
-mod transition;
 mod ui;
 mod verify;
 mod wait;
-mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -50,9 +27,9 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ErrorKind};
 
+use self::cli::globals::Globals;
 use self::cli::{Cli, Command};
 use self::error::{Error, ExitStatus};
-use self::globals::Globals;
 use self::ssh::{Ssh, SshArgs};
 use self::ui::Ui;
 use crate::api::client::{Client, Endpoint};
@@ -68,7 +45,7 @@ struct Context {
 
 /// Runs the program on the process's own arguments and environment.
 pub fn main() -> ExitCode {
-    if let Some(answered) = complete::answer() {
+    if let Some(answered) = cli::complete::answer() {
         return answered;
     }
     let cli = match Cli::read(std::env::args_os()) {

@@ -6,8 +6,8 @@ use futures_util::future::try_join_all;
 
 use super::Context;
 use super::error::Error;
-use super::tell;
 use crate::api::Unit;
+use crate::fleetctl::show::tell;
 use crate::model::{Glob, similar};
 use crate::unitfile::UnitName;
 

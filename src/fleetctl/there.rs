@@ -8,9 +8,9 @@ use super::Context;
 use super::error::{Error, ExitStatus};
 use super::machines::{Machines, local_machine};
 use super::process::Program;
-use super::source::is_global_unit;
 use super::ssh::{Destination, SSH, Session, Terminal, quote};
 use crate::api::{Machine, Unit};
+use crate::fleetctl::bring::source::is_global_unit;
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
 

@@ -20,8 +20,8 @@ pub use unified::unified;
 
 use super::Context;
 use super::error::Error;
-use super::task;
 use crate::api::{Changes, Unit};
+use crate::fleetctl::wait::task;
 use crate::unitfile::UnitName;
 
 /// All units of the cluster, by name.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleetctl::queue::Links;
+use crate::fleetctl::wait::queue::Links;
 use crate::model::{needs, relations};
 use crate::unitfile::{UnitFile, UnitName};
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::order::{Order, order};
 use crate::api::Unit;
+use crate::fleetctl::bring::source;
 use crate::fleetctl::files::{Wish, is_hidden};
-use crate::fleetctl::source;
 use crate::model::{Glob, TargetState};
 use crate::unitfile::{UnitFile, UnitName};
 

@@ -4,7 +4,7 @@ use super::plan::{ApplyPlan, Deed, Step};
 use super::unified::unified;
 use crate::api::{Move, Outlook, Why, WhyStatus};
 use crate::fleetctl::machines::Machines;
-use crate::fleetctl::tell;
+use crate::fleetctl::show::tell;
 use crate::fleetctl::ui::{Line, Sign};
 
 /// Stands before every line that belongs to the one above.

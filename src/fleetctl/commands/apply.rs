@@ -10,14 +10,14 @@ use crate::fleetctl::Context;
 use crate::fleetctl::apply::{
     ApplyPlan, Deed, PlanDocument, carry_out, changes, plan, show, snapshot, summary,
 };
-use crate::fleetctl::block::BlockArgs;
-use crate::fleetctl::doubts::doubts;
+use crate::fleetctl::bring::doubts::doubts;
+use crate::fleetctl::bring::source::{Found, Origin};
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::files::{self, DefaultState, Files};
 use crate::fleetctl::machines::Machines;
-use crate::fleetctl::output::{Form, OutputArgs};
-use crate::fleetctl::source::{Found, Origin};
-use crate::fleetctl::tell;
+use crate::fleetctl::show::output::{Form, OutputArgs};
+use crate::fleetctl::show::tell;
+use crate::fleetctl::wait::block::BlockArgs;
 use crate::model::{Glob, TargetState};
 use crate::unitfile::UnitName;
 

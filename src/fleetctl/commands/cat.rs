@@ -3,10 +3,10 @@
 use clap::Args;
 
 use crate::fleetctl::Context;
+use crate::fleetctl::bring::source;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::names;
-use crate::fleetctl::output::OutputArgs;
-use crate::fleetctl::source;
+use crate::fleetctl::show::output::OutputArgs;
 
 /// Print a unit's file as the cluster has it, byte for byte
 ///

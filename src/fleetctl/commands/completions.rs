@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::fleetctl::Context;
-use crate::fleetctl::complete::{self, Shell};
+use crate::fleetctl::cli::complete::{self, Shell};
 use crate::fleetctl::error::{Error, ExitStatus};
 
 /// Print the script that teaches a shell to complete fleetctl's command lines

@@ -9,7 +9,7 @@ use crate::fleetctl::Context;
 use crate::fleetctl::apply::{ApplyPlan, Deed, Step, plan, snapshot, unified};
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::files::{self, DefaultState, Wish};
-use crate::fleetctl::output::{Form, OutputArgs};
+use crate::fleetctl::show::output::{Form, OutputArgs};
 use crate::fleetctl::ui::Line;
 use crate::model::{Glob, TargetState};
 use crate::unitfile::UnitName;

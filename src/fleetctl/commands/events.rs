@@ -8,11 +8,11 @@ use tokio::time::sleep;
 use crate::api::client::{First, Follow, News};
 use crate::api::{Event, Ready};
 use crate::fleetctl::Context;
-use crate::fleetctl::chronicle::{self, Chronicle};
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::output::OutputArgs;
-use crate::fleetctl::pause::RETRY;
+use crate::fleetctl::show::chronicle::{self, Chronicle};
+use crate::fleetctl::show::output::OutputArgs;
 use crate::fleetctl::ui::printable;
+use crate::fleetctl::wait::pause::RETRY;
 use crate::model::Timestamp;
 
 /// How long a time is, as it is written.

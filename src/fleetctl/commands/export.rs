@@ -10,10 +10,10 @@ use clap::Args;
 use crate::api::Unit;
 use crate::fleetctl::Context;
 use crate::fleetctl::apply::snapshot;
+use crate::fleetctl::bring::source;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::files::{Links, is_hidden, replace, stating, wanted};
-use crate::fleetctl::source;
-use crate::fleetctl::tell;
+use crate::fleetctl::show::tell;
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 
@@ -148,7 +148,7 @@ mod tests {
             else {
                 return Ok(());
             };
-            let unit = crate::fleetctl::task::wish(&name, desired, Some(&file));
+            let unit = crate::fleetctl::wait::task::wish(&name, desired, Some(&file));
             let exported = UnitFile::parse(&text(&name, &unit).unwrap()).unwrap();
             prop_assert_eq!(wanted(&name, &exported, Launched), Ok(desired));
             prop_assert_eq!(exported.hash(), file.hash());

@@ -4,11 +4,11 @@ use clap::Args;
 
 use crate::api::Unit;
 use crate::fleetctl::Context;
+use crate::fleetctl::bring::source;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::list::{self, ListArgs, Listing};
 use crate::fleetctl::machines::Machines;
-use crate::fleetctl::source;
-use crate::fleetctl::table::Column;
+use crate::fleetctl::show::list::{self, ListArgs, Listing};
+use crate::fleetctl::show::table::Column;
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 

@@ -8,10 +8,10 @@ use crate::api::State;
 use crate::api::client::StateQuery;
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::human;
-use crate::fleetctl::list::{self, ListArgs, Listing};
 use crate::fleetctl::machines::Machines;
-use crate::fleetctl::table::{Change, Column, optional};
+use crate::fleetctl::show::human;
+use crate::fleetctl::show::list::{self, ListArgs, Listing};
+use crate::fleetctl::show::table::{Change, Column, optional};
 use crate::fleetctl::ui::Tone;
 use crate::model::Timestamp;
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::fleetctl::Context;
+use crate::fleetctl::cli::reference;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::reference;
 
 /// Write fleetctl's manual pages into a folder
 #[derive(Debug, Args)]

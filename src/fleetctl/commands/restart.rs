@@ -6,13 +6,13 @@ use clap::Args;
 
 use crate::api::Unit;
 use crate::fleetctl::Context;
-use crate::fleetctl::block::BlockArgs;
+use crate::fleetctl::bring::source::is_global_unit;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::goal::Goal;
 use crate::fleetctl::names;
-use crate::fleetctl::source::is_global_unit;
-use crate::fleetctl::task::{Change, Task, Then, wish};
-use crate::fleetctl::tell;
+use crate::fleetctl::show::tell;
+use crate::fleetctl::wait::block::BlockArgs;
+use crate::fleetctl::wait::goal::Goal;
+use crate::fleetctl::wait::task::{Change, Task, Then, wish};
 use crate::fleetctl::wait::{self, Watch};
 use crate::model::{Glob, TargetState};
 use crate::unitfile::UnitName;

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use crate::fleetctl::Context;
+use crate::fleetctl::bring::raise::{RaiseArgs, raise};
+use crate::fleetctl::bring::transition::Verb;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::raise::{RaiseArgs, raise};
-use crate::fleetctl::transition::Verb;
 
 /// Start units somewhere in the cluster
 ///

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::fleetctl::Context;
+use crate::fleetctl::bring::lower::{LowerArgs, Verb, lower};
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::lower::{LowerArgs, Verb, lower};
 
 /// Stop units and take them off their machines
 ///

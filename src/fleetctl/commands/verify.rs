@@ -5,7 +5,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::output::OutputArgs;
+use crate::fleetctl::show::output::OutputArgs;
 use crate::fleetctl::ui::Ui;
 use crate::fleetctl::verify::gather::{Text, gather};
 use crate::fleetctl::verify::show::{Shown, summary};

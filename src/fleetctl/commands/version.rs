@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::output::OutputArgs;
+use crate::fleetctl::show::output::OutputArgs;
 
 /// Print the version of fleetctl
 #[derive(Debug, Args)]

@@ -8,8 +8,8 @@ use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
 use crate::fleetctl::machines::Machines;
 use crate::fleetctl::names;
-use crate::fleetctl::output::OutputArgs;
-use crate::fleetctl::tell;
+use crate::fleetctl::show::output::OutputArgs;
+use crate::fleetctl::show::tell;
 use crate::fleetctl::ui::printable_lines;
 use crate::unitfile::UnitName;
 

@@ -18,8 +18,8 @@ pub use replace::{Links, replace};
 pub use word::{stating, wanted};
 
 use super::error::Error;
-use super::source::{self, Found};
-use super::tell;
+use crate::fleetctl::bring::source::{self, Found};
+use crate::fleetctl::show::tell;
 use crate::model::{TargetState, validate};
 use crate::unitfile::{UnitFile, UnitName, UnitType};
 

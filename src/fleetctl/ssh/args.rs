@@ -66,7 +66,7 @@ pub struct SshArgs {
         env = "FLEETCTL_SSH_TIMEOUT",
         value_name = "SECONDS",
         default_value = "10",
-        value_parser = crate::fleetctl::globals::parse_seconds,
+        value_parser = crate::fleetctl::cli::globals::parse_seconds,
         hide_env_values = true
     )]
     pub ssh_timeout: Duration,

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fleetctl::Context;
+use crate::fleetctl::bring::source;
 use crate::fleetctl::error::Error;
 use crate::fleetctl::files;
-use crate::fleetctl::source;
 use crate::model::lint::{self, Subject};
 use crate::unitfile::lint::Finding;
 use crate::unitfile::{Draft, UnitName};

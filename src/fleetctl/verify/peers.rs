@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 
 use super::gather::Text;
 use crate::fleetctl::Context;
-use crate::fleetctl::source;
+use crate::fleetctl::bring::source;
 use crate::model::lint::{Peer, Peers, Subject};
 use crate::unitfile::UnitName;
 

@@ -19,9 +19,9 @@ use clap_complete::env::{EnvCompleter, Fish, Shells, Zsh};
 use tokio::time::timeout;
 
 use self::bash::Bash;
-use super::cli::Cli;
-use super::error::Error;
+use super::Cli;
 use crate::api::client::{Client, ClientError};
+use crate::fleetctl::error::Error;
 
 /// Says that a shell asks, and which.
 const VARIABLE: &str = "FLEETCTL_COMPLETE";

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Context;
-use super::error::{Error, ExitStatus};
-use super::pause::{RETRY, at};
-use super::ui::Screen;
 use crate::api::client::{ClientError, News};
+use crate::fleetctl::Context;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::ui::Screen;
+use crate::fleetctl::wait::pause::{RETRY, at};
 
 /// Events that come so soon after the first are part of the same change.
 const SETTLE: Duration = Duration::from_millis(100);

@@ -2,19 +2,24 @@
 //!
 //! What a command does, and its own flags, are in its file under [`commands`](super::commands).
 
+pub mod arguments;
+pub mod complete;
+pub mod globals;
+pub mod reference;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::arguments::{self, Ready};
+use self::arguments::Ready;
+use self::globals::{Globals, without_idle_variables};
 use super::commands::{
     apply, cat, completions, destroy, diff, events, export, fd_forward, journal, list_machines,
     list_unit_files, list_units, load, man, restart, ssh, start, status, stop, submit, unload,
     verify, version, why,
 };
-use super::globals::{Globals, without_idle_variables};
 use super::ssh::SshArgs;
 
 /// Tell a cluster of machines which systemd units to run

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::machines::{Machines, metadata_legend};
 use crate::api::{Event, Machine, MachineEvent, MachineStatus, State, StateEvent, Unit, UnitEvent};
+use crate::fleetctl::machines::{Machines, metadata_legend};
 use crate::model::{MachineId, TargetState, Timestamp};
 use crate::unitfile::UnitName;
 

@@ -4,11 +4,11 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::Context;
-use super::error::{Error, ExitStatus};
 use super::output::{Form, OutputArgs};
 use super::table::{Change, Column, TableArgs};
 use super::watch;
+use crate::fleetctl::Context;
+use crate::fleetctl::error::{Error, ExitStatus};
 
 /// The flags of every list.
 #[derive(Debug, Clone, Args)]

@@ -8,18 +8,18 @@ use std::fmt::Display;
 use clap::Args;
 use futures_util::future::try_join_all;
 
-use super::Context;
-use super::block::BlockArgs;
 use super::candidates::{Candidate, Contents, candidates};
 use super::doubts::doubts;
-use super::error::{Error, ExitStatus};
-use super::goal::Goal;
-use super::names;
 use super::source::{Found, Origin, is_global};
-use super::task::{Change, Task, Then};
-use super::tell;
 use super::transition::{Step, Stored, Verb, step};
-use super::wait::{self, Watch};
+use crate::fleetctl::Context;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::names;
+use crate::fleetctl::show::tell;
+use crate::fleetctl::wait::block::BlockArgs;
+use crate::fleetctl::wait::goal::Goal;
+use crate::fleetctl::wait::task::{Change, Task, Then};
+use crate::fleetctl::wait::{self, Watch};
 use crate::model::{TargetState, validate};
 use crate::unitfile::{UnitFile, UnitName};
 

@@ -137,7 +137,7 @@ fn by_machine(states: Vec<State>) -> States {
 mod tests {
     use super::*;
     use crate::api::{Ready, StateEvent, UnitEvent};
-    use crate::fleetctl::goal::Arrival;
+    use crate::fleetctl::wait::goal::Arrival;
     use crate::model::{MachineId, SystemdState, TargetState};
     use crate::unitfile::UnitFile;
 

@@ -7,7 +7,7 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::error::Error;
+use crate::fleetctl::error::Error;
 
 /// How data are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

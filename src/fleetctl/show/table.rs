@@ -2,8 +2,8 @@
 //!
 //! Pure: rows in, text out. It must not know what the rows are.
 
-use super::error::Error;
-use super::ui::{Tint, Tone, printable};
+use crate::fleetctl::error::Error;
+use crate::fleetctl::ui::{Tint, Tone, printable};
 use crate::model::similar;
 
 /// Columns are aligned to tab stops, so that both eyes and `cut -f1` can read a table.

@@ -8,8 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::error::Error;
 use crate::api::Unit;
+use crate::fleetctl::error::Error;
 use crate::model::Requirements;
 use crate::unitfile::{FILE_BYTES_MAX, UnitFile, UnitName};
 

@@ -1,9 +1,9 @@
-//! What a command decided to do with one unit. Plain data; [`wait`](super::wait) carries it out.
+//! What a command decided to do with one unit. Plain data; [`wait`](super) carries it out.
 
 use super::block::BlockArgs;
 use super::goal::Goal;
-use super::tell;
 use crate::api::{State, Unit};
+use crate::fleetctl::show::tell;
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 
@@ -44,7 +44,7 @@ pub enum Then {
 
 impl Then {
     /// What follows a change by which a unit goes there. Nobody waits for one that runs on every
-    /// machine. The states before the change are for [`seen`](super::wait::seen) to add.
+    /// machine. The states before the change are for [`seen`](super::seen) to add.
     pub fn after(name: &UnitName, goal: Goal, global: bool, block: &BlockArgs) -> Self {
         let verb = match goal {
             _ if !(global || block.no_block) => return Self::Reach(goal, Vec::new()),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use super::cli::Cli;
-use super::error::Error;
+use super::Cli;
+use crate::fleetctl::error::Error;
 
 /// Columns of the help texts in the reference, whatever terminal it is made on.
 const WIDTH: usize = 100;

@@ -4,9 +4,9 @@
 
 use std::fmt::Display;
 
-use super::goal::{Arrival, Failure, Stage};
-use super::machines::Machines;
 use crate::api::{Refusal, Why};
+use crate::fleetctl::machines::Machines;
+use crate::fleetctl::wait::goal::{Arrival, Failure, Stage};
 use crate::model::{Glob, TargetState};
 use crate::unitfile::UnitName;
 

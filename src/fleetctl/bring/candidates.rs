@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
-use super::Context;
-use super::error::Error;
-use super::goal;
-use super::names::Named;
 use super::source::{self, Found, Origin};
 use crate::api::Unit;
+use crate::fleetctl::Context;
+use crate::fleetctl::error::Error;
+use crate::fleetctl::names::Named;
+use crate::fleetctl::wait::goal;
 use crate::model::TargetState;
 use crate::unitfile::{UnitFile, UnitName};
 

@@ -93,7 +93,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleetctl::task::{Change, Then};
+    use crate::fleetctl::wait::task::{Change, Then};
 
     fn name(text: &str) -> UnitName {
         UnitName::from_argument(text).unwrap()

@@ -4,16 +4,16 @@
 use clap::Args;
 use futures_util::future::try_join_all;
 
-use super::Context;
-use super::block::BlockArgs;
-use super::error::{Error, ExitStatus};
-use super::goal::Goal;
-use super::names;
 use super::source::is_global_unit;
-use super::task::{Change, Task, Then};
-use super::tell;
-use super::wait::{self, Watch};
 use crate::api::Unit;
+use crate::fleetctl::Context;
+use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::names;
+use crate::fleetctl::show::tell;
+use crate::fleetctl::wait::block::BlockArgs;
+use crate::fleetctl::wait::goal::Goal;
+use crate::fleetctl::wait::task::{Change, Task, Then};
+use crate::fleetctl::wait::{self, Watch};
 use crate::model::TargetState;
 use crate::unitfile::UnitName;
 

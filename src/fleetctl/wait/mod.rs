@@ -1,8 +1,19 @@
-//! Makes the changes a command decided on, at once but for those that wait for others, and waits until their units are there.
+//! Makes the changes a command decided on, at once but for those that wait for others, and waits
+//! until their units are there.
 //!
 //! One loop over answers, events, a timer, ctrl-c and the time limit. What an answer or an event
-//! means for a unit is decided by [`board`](super::board). Nothing is polled: the timer runs only
+//! means for a unit is decided by [`board`]. Nothing is polled: the timer runs only
 //! after something happened, to ask once about the units that it did not get further.
+
+pub mod block;
+pub mod board;
+pub mod failure;
+pub mod goal;
+pub mod looks;
+pub mod pause;
+pub mod queue;
+pub mod remind;
+pub mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, ready};
@@ -14,21 +25,21 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use self::block::BlockArgs;
+use self::board::Board;
+use self::failure::StartFailure;
+use self::goal::{Failure, Progress, Stage};
+use self::looks::Looks;
+use self::pause::at;
+use self::queue::Queue;
+use self::remind::Reminder;
+use self::task::{Change, Task, Then, wish};
 use super::Context;
-use super::block::BlockArgs;
-use super::board::Board;
 use super::error::{Error, ExitStatus};
-use super::failure::StartFailure;
-use super::goal::{Failure, Progress, Stage};
-use super::looks::Looks;
 use super::machines::Machines;
-use super::pause::at;
-use super::queue::Queue;
-use super::remind::Reminder;
-use super::task::{Change, Task, Then, wish};
-use super::tell::{self, SHOWN_MAX};
 use crate::api::client::{ClientError, Events};
 use crate::api::{Event, State, Unit, Why};
+use crate::fleetctl::show::tell::{self, SHOWN_MAX};
 use crate::model::TargetState;
 use crate::unitfile::UnitName;
 
