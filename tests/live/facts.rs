@@ -65,8 +65,9 @@ fn a_unit_tells_of_its_run() {
     let service = "[Service]\nExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=0\n";
     fleet.start("runs.service", service);
     let on = fleet.until_active("runs.service");
-    let state =
-        until_state(&fleet, "runs.service", "its memory", |s| s["memory"].as_u64() > Some(0));
+    let state = until_state(&fleet, "runs.service", "its memory", |s| {
+        s["live"]["memory"].as_u64() > Some(0)
+    });
     let pid = fleet.property(&on, "runs.service", "MainPID");
     assert_eq!((state["mainPid"].to_string(), state["restarts"].as_u64()), (pid.clone(), Some(0)));
     assert!(state["since"].is_string(), "{state}");
