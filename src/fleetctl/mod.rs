@@ -1,8 +1,8 @@
 //! The client program: the command line, what its commands decide, and what they print.
 //!
-//! A command's way: [`cli`] reads the line, a file in [`commands`] has the verb, [`bring`] finds what
-//! is named and decides the steps, [`wait`] carries them out and follows them, [`show`] finds the
-//! words, and [`ui`] alone prints. The daemon is asked through
+//! A command's way: `cli` reads the line, a file in `commands` has the verb, `bring` finds what
+//! is named and decides the steps, `wait` carries them out and follows them, `show` finds the
+//! words, and `ui` alone prints. The daemon is asked through
 //! [`api::client`](crate::api::client) only; this room must not know the daemon's.
 
 mod apply;
