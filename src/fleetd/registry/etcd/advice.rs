@@ -45,9 +45,14 @@ pub(super) fn advice(words: &str, link: Link) -> Option<&'static str> {
         Link { encrypted: false, .. } => {
             "etcd hung up: if it speaks TLS only, write https:// in etcd_servers"
         }
+        // One that does not speak TLS hangs up as well, as often with a reset as with an end.
         Link { identified: false, .. } => {
-            "etcd hung up: if it asks for certificates, set etcd_certfile and etcd_keyfile"
+            "etcd hung up: if it asks for certificates, set etcd_certfile and etcd_keyfile; if it \
+             does not speak TLS, write http:// in etcd_servers"
         }
-        _ => "etcd hung up: is etcd_certfile signed by an authority that etcd trusts?",
+        _ => {
+            "etcd hung up: is etcd_certfile signed by an authority that etcd trusts? If it does not \
+             speak TLS, write http:// in etcd_servers"
+        }
     }))
 }
