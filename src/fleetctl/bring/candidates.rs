@@ -32,11 +32,20 @@ pub enum Contents {
         file: UnitFile,
         /// What is wanted of it.
         desired: TargetState,
-        /// Whether its last start is over.
+        /// Whether its last start is over, if that was asked.
         over: bool,
         /// Another text at hand, with the same options or others.
         other: Option<Found>,
     },
+}
+
+/// What to find out besides what the cluster has.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    /// The other text at hand, also of units that the cluster has.
+    pub replace: bool,
+    /// Whether the last start of launched units is over.
+    pub ends: bool,
 }
 
 /// Finds out about every named unit. An error of one is kept with it, so that all can be told; an
@@ -44,11 +53,14 @@ pub enum Contents {
 pub async fn candidates(
     context: &Context,
     named: Named,
-    replace: bool,
+    search: Search,
 ) -> Result<Vec<Result<Candidate, Error>>, Error> {
     let client = &context.client;
     let units = try_join_all(named.keys().map(|name| client.unit(name))).await?;
-    let over = named.keys().zip(&units).map(|(name, unit)| is_over(context, name, unit.as_ref()));
+    let over = named.keys().zip(&units).map(async |(name, unit)| match unit {
+        Some(unit) if search.ends => is_over(context, name, unit).await,
+        _ => Ok(false),
+    });
     let over = try_join_all(over).await?;
     let wanted: Vec<Wanted> = named
         .into_iter()
@@ -59,7 +71,7 @@ pub async fn candidates(
     // Only templates that can matter are asked for, and each once.
     let templates: BTreeSet<UnitName> = wanted
         .iter()
-        .filter(|wanted| wanted.unit.is_none() || replace)
+        .filter(|wanted| wanted.unit.is_none() || search.replace)
         .filter_map(|wanted| wanted.name.template())
         .collect();
     let units = try_join_all(templates.iter().map(|name| client.unit(name))).await?;
@@ -70,14 +82,12 @@ pub async fn candidates(
 
 /// Whether a unit that is launched has come to the end of it. Global units are systemd's on each
 /// machine.
-async fn is_over(context: &Context, name: &UnitName, unit: Option<&Unit>) -> Result<bool, Error> {
-    match unit {
-        Some(unit) if unit.current_state == Some(TargetState::Launched) => {
-            let states = context.client.states_of(name).await?;
-            Ok(states.iter().any(|state| goal::is_over(unit, state)))
-        }
-        _ => Ok(false),
+async fn is_over(context: &Context, name: &UnitName, unit: &Unit) -> Result<bool, Error> {
+    if unit.current_state != Some(TargetState::Launched) {
+        return Ok(false);
     }
+    let states = context.client.states_of(name).await?;
+    Ok(states.iter().any(|state| goal::is_over(unit, state)))
 }
 
 /// A named unit before its contents were searched for.

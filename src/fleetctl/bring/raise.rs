@@ -8,7 +8,7 @@ use std::fmt::Display;
 use clap::Args;
 use futures_util::future::try_join_all;
 
-use super::candidates::{Candidate, Contents, candidates};
+use super::candidates::{Candidate, Contents, Search, candidates};
 use super::doubts::doubts;
 use super::source::{Found, Origin, is_global};
 use super::transition::{Step, Stored, Verb, step};
@@ -54,7 +54,9 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
             Verb::Load | Verb::Start => Watch::open(context, &args.block).await,
         }
     };
-    let candidates = candidates(context, named, args.replace);
+    // Only a start begins again what came to its end.
+    let search = Search { replace: args.replace, ends: verb == Verb::Start };
+    let candidates = candidates(context, named, search);
     let (mut watch, candidates) = tokio::try_join!(watch, candidates)?;
 
     let mut tasks = Vec::with_capacity(candidates.len());

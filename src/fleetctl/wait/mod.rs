@@ -175,11 +175,11 @@ impl<'c> Run<'c> {
             ),
             Change::Again => self.jobs.push(
                 async move {
-                    let loaded = client.put(&name, &wish(&name, TargetState::Loaded, None)).await;
-                    let launched = match loaded {
-                        Ok(_) => client.put(&name, &wish(&name, TargetState::Launched, None)).await,
-                        Err(error) => Err(error),
+                    let again = async {
+                        client.put(&name, &wish(&name, TargetState::Loaded, None)).await?;
+                        client.put(&name, &wish(&name, TargetState::Launched, None)).await
                     };
+                    let launched = again.await;
                     Answer::Changed(name, launched.map(|stored| stored.revision))
                 }
                 .boxed(),
