@@ -29,6 +29,8 @@ member() { docker container inspect "$(container "$1")" >/dev/null 2>&1 || die "
 
 running() { [[ $(docker container inspect --format '{{.State.Running}}' "$(container "$1")") == true ]]; }
 
+paused() { [[ $(docker container inspect --format '{{.State.Paused}}' "$(container "$1")") == true ]]; }
+
 address() { docker container inspect --format "{{with index .NetworkSettings.Networks \"$CLUSTER\"}}{{.IPAMConfig.IPv4Address}}{{end}}" "$(container "$1")"; }
 
 setting() { docker network inspect --format "{{index .Labels \"fleet.$1\"}}" "$CLUSTER"; }
