@@ -31,6 +31,9 @@ running() { [[ $(docker container inspect --format '{{.State.Running}}' "$(conta
 
 paused() { [[ $(docker container inspect --format '{{.State.Paused}}' "$(container "$1")") == true ]]; }
 
+# The folder on this computer that is the data of an etcd member.
+disk() { docker container inspect --format '{{range .Mounts}}{{.Source}}{{end}}' "$(container "$1")"; }
+
 address() { docker container inspect --format "{{with index .NetworkSettings.Networks \"$CLUSTER\"}}{{.IPAMConfig.IPv4Address}}{{end}}" "$(container "$1")"; }
 
 setting() { docker network inspect --format "{{index .Labels \"fleet.$1\"}}" "$CLUSTER"; }
@@ -64,7 +67,8 @@ create_etcd() {
     for ((i = 1; i <= count; i++)); do
         peers+=("etcd$i=http://$(setting prefix).$((FIRST_ETCD + i - 1)):2380")
     done
-    create etcd "$name" "${ip##*.}" "${IMAGES[etcd]}" --name "$name" --data-dir /var/lib/etcd --logger zap --log-level warn \
+    create etcd "$name" "${ip##*.}" "${IMAGES[etcd]}" --name "$name" --data-dir /var/lib/etcd \
+        --quota-backend-bytes "$ETCD_QUOTA" --logger zap --log-level warn \
         --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls "http://$ip:2379" \
         --listen-peer-urls "http://$ip:2380" --initial-advertise-peer-urls "http://$ip:2380" \
         --initial-cluster "$(IFS=,; echo "${peers[*]}")"
@@ -145,14 +149,25 @@ remove() {
 
 gone() { ! docker container inspect "$(container "$1")"; }
 
+first_process() { docker container inspect --format '{{.State.Pid}}' "$(container "$1")"; }
+
 # The computer's end of a machine's cable: the interface whose index eth0 in the container names as its peer.
 cable() {
-    local pid index
-    pid=$(docker container inspect --format '{{.State.Pid}}' "$(container "$1")")
-    index=$(as_root cat "/proc/$pid/root/sys/class/net/eth0/iflink" 2>/dev/null) || return
+    local index
+    index=$(as_root cat "/proc/$(first_process "$1")/root/sys/class/net/eth0/iflink" 2>/dev/null) || return
     ip -oneline link | sed -n "s/^$index: \([^@:]*\).*/\1/p"
 }
 
 bridge() { echo "br-$(docker network inspect --format '{{slice .Id 0 12}}' "$CLUSTER")"; }
+
+# in_network_of NAME COMMAND…: run a program of this computer in a machine's network.
+in_network_of() { as_root nsenter --net --target "$(first_process "$1")" "${@:2}"; }
+
+# drop NAME in|out [RULE…]: drop packets that a rule of iptables matches, before anything else in the machine sees them.
+drop() {
+    local way=(PREROUTING --in-interface)
+    [[ $2 == in ]] || way=(OUTPUT --out-interface)
+    in_network_of "$1" iptables --table raw --append "${way[@]}" eth0 "${@:3}" --jump DROP
+}
 
 plugged_in() { ip -oneline link show "$(cable "$1")" | grep -q " master "; }

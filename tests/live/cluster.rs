@@ -71,7 +71,7 @@ impl Cluster {
         script(&["add", "--bare"], b"").success().trim().to_owned()
     }
 
-    /// `kill`, `start`, `restart`, `cut`, `heal`, `pause`, `resume` or `remove` a machine or a member of etcd.
+    /// A verb of `scripts/cluster` that takes only a name: of a machine, or of a member of etcd.
     pub fn does(self, verb: &str, name: &str) {
         script(&[verb, name], b"").success();
     }
