@@ -37,6 +37,8 @@ mod support {
     pub mod machines;
     pub mod wait;
 
+    #[path = "../../support/fleetd.rs"]
+    pub mod fleetd;
     #[path = "../../support/page.rs"]
     pub mod page;
     #[path = "../../support/scenario.rs"]

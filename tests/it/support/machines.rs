@@ -5,22 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::fleetd::agent::{Agent, AgentSettings, Farewell, Standing};
-use fleet::fleetd::engine::{Engine, EngineSettings};
+use fleet::fleetd::agent::{Farewell, Standing};
 use fleet::fleetd::metrics::{Metered, Metrics};
 use fleet::fleetd::registry::{
-    Cluster, EmbeddedStore, Key, LeaderRecord, MachineRecord, Mirror, Op, Put, Registry, Revision,
-    Store, Txn,
+    Cluster, EmbeddedStore, Key, MachineRecord, Mirror, Op, Put, Registry, Revision, Store, Txn,
 };
 use fleet::fleetd::systemd::MemoryUnits;
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::{UnitFile, UnitName};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-/// As in a cluster whose owner is impatient.
-pub const TTL: Duration = Duration::from_secs(6);
+use super::fleetd::{Around, Fleetd};
+
+pub use super::fleetd::TTL;
 
 /// How long anything may take, on the paused clock.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,16 +36,6 @@ pub struct Machine {
     pub units: Arc<MemoryUnits>,
     run: tempfile::TempDir,
     fleetd: Option<Fleetd>,
-}
-
-struct Fleetd {
-    agent: JoinHandle<()>,
-    engine: JoinHandle<()>,
-    farewell: watch::Sender<Option<Farewell>>,
-    stop: CancellationToken,
-    standing: watch::Receiver<Standing>,
-    record: watch::Sender<MachineRecord>,
-    enabled: watch::Sender<bool>,
 }
 
 impl Machines {
@@ -87,39 +73,16 @@ impl Machines {
             version: "test".into(),
             ..MachineRecord::default()
         };
-        let record_of = watch::Sender::new(record);
-        let settings = AgentSettings {
-            machine: machine.id.clone(),
-            record: record_of.subscribe(),
-            ttl: TTL,
-            run_folder: machine.run.path().to_owned(),
+        let around = Around {
+            machine: &machine.id,
+            record,
+            // Each fleetd has its own registry, as it would in a process of its own.
+            registry: self.registry.clone(),
+            units: machine.units.clone(),
+            run_folder: machine.run.path(),
             metrics: self.metrics.clone(),
         };
-        // Each fleetd has its own registry, as it would in a process of its own.
-        let registry = self.registry.clone();
-        let agent = Agent::start(settings, registry, machine.units.clone()).await.unwrap();
-        let candidate = LeaderRecord { machine: machine.id.clone(), version: "test".into() };
-        let leader_ttl = Duration::from_secs(2);
-        let enabled = watch::Sender::new(true);
-        let settings = EngineSettings {
-            candidate,
-            leader_ttl,
-            retry_max: leader_ttl / 6,
-            enabled: enabled.subscribe(),
-            metrics: self.metrics.clone(),
-        };
-        let engine = Engine::new(settings, self.registry.clone());
-        let (farewell, told) = watch::channel(None);
-        let stop = CancellationToken::new();
-        machine.fleetd = Some(Fleetd {
-            standing: agent.standing(),
-            agent: tokio::spawn(agent.run(told)),
-            engine: tokio::spawn(engine.run(stop.clone())),
-            farewell,
-            stop,
-            record: record_of,
-            enabled,
-        });
+        machine.fleetd = Some(Fleetd::start(around).await.unwrap());
     }
 
     /// Stores a unit, or changes what is wanted of it.
@@ -182,19 +145,12 @@ impl Machines {
 impl Machine {
     /// Ends fleetd as `systemctl stop` or `systemctl restart` would.
     pub async fn end_fleetd(&mut self, farewell: Farewell) {
-        let fleetd = self.fleetd.take().unwrap();
-        fleetd.stop.cancel();
-        fleetd.engine.await.unwrap();
-        fleetd.farewell.send_replace(Some(farewell));
-        fleetd.agent.await.unwrap();
+        self.fleetd.take().unwrap().end(farewell).await;
     }
 
     /// Ends fleetd as `kill -9` would.
     pub async fn kill_fleetd(&mut self) {
-        let fleetd = self.fleetd.take().unwrap();
-        fleetd.agent.abort();
-        fleetd.engine.abort();
-        let _ = (fleetd.agent.await, fleetd.engine.await);
+        self.fleetd.take().unwrap().kill().await;
     }
 
     /// Changes what the machine says of itself, as a reload of its configuration does.
@@ -204,7 +160,7 @@ impl Machine {
 
     /// Allows or forbids its engine to lead, as a reload of its configuration does.
     pub fn may_lead(&self, may: bool) {
-        self.fleetd.as_ref().unwrap().enabled.send_replace(may);
+        self.fleetd.as_ref().unwrap().may_lead.send_replace(may);
     }
 
     /// Waits until the machine stands so with the cluster.

@@ -1,0 +1,96 @@
+//! A fleetd in this process: a real agent and a real engine, over whatever store and systemd they are given.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet::fleetd::agent::{Agent, AgentError, AgentSettings, Farewell, Standing};
+use fleet::fleetd::engine::{Engine, EngineSettings};
+use fleet::fleetd::metrics::Metrics;
+use fleet::fleetd::registry::{LeaderRecord, MachineRecord, Registry};
+use fleet::fleetd::systemd::UnitManager;
+use fleet::model::MachineId;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long a machine lives without a heartbeat: as in a cluster whose owner is impatient.
+pub const TTL: Duration = Duration::from_secs(6);
+
+/// How long a leader does.
+const LEADER_TTL: Duration = Duration::from_secs(2);
+
+/// What a fleetd is told.
+pub struct Around<'a> {
+    pub machine: &'a MachineId,
+    /// What it says of its machine.
+    pub record: MachineRecord,
+    pub registry: Registry,
+    pub units: Arc<dyn UnitManager>,
+    pub run_folder: &'a Path,
+    pub metrics: Metrics,
+}
+
+/// One that runs.
+pub struct Fleetd {
+    agent: JoinHandle<()>,
+    engine: JoinHandle<()>,
+    farewell: watch::Sender<Option<Farewell>>,
+    stop: CancellationToken,
+    /// How it stands with the cluster.
+    pub standing: watch::Receiver<Standing>,
+    /// What its machine says of itself, as a reload of its configuration changes it.
+    pub record: watch::Sender<MachineRecord>,
+    /// Whether it may lead, likewise.
+    pub may_lead: watch::Sender<bool>,
+}
+
+impl Fleetd {
+    pub async fn start(around: Around<'_>) -> Result<Fleetd, AgentError> {
+        let Around { machine, record, registry, units, run_folder, metrics } = around;
+        let record = watch::Sender::new(record);
+        let settings = AgentSettings {
+            machine: machine.clone(),
+            record: record.subscribe(),
+            ttl: TTL,
+            run_folder: run_folder.to_owned(),
+            metrics: metrics.clone(),
+        };
+        let agent = Agent::start(settings, registry.clone(), units).await?;
+        let may_lead = watch::Sender::new(true);
+        let settings = EngineSettings {
+            candidate: LeaderRecord { machine: machine.clone(), version: "test".into() },
+            leader_ttl: LEADER_TTL,
+            retry_max: LEADER_TTL / 6,
+            enabled: may_lead.subscribe(),
+            metrics,
+        };
+        let engine = Engine::new(settings, registry);
+        let (farewell, told) = watch::channel(None);
+        let stop = CancellationToken::new();
+        Ok(Fleetd {
+            standing: agent.standing(),
+            agent: tokio::spawn(agent.run(told)),
+            engine: tokio::spawn(engine.run(stop.clone())),
+            farewell,
+            stop,
+            record,
+            may_lead,
+        })
+    }
+
+    /// Ends it as `systemctl stop` or `systemctl restart` would.
+    pub async fn end(self, farewell: Farewell) {
+        self.stop.cancel();
+        self.engine.await.unwrap();
+        self.farewell.send_replace(Some(farewell));
+        self.agent.await.unwrap();
+    }
+
+    /// Ends it as `kill -9` would.
+    pub async fn kill(self) {
+        self.agent.abort();
+        self.engine.abort();
+        let _ = (self.agent.await, self.engine.await);
+    }
+}
