@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use fleet::fleetd::engine::{Change, Plan, schedule};
+use fleet::fleetd::engine::{Change, Plan};
 use fleet::fleetd::registry::UnitRecord;
 use fleet::model::TargetState;
 use fleet::unitfile::UnitName;
@@ -63,7 +63,7 @@ impl Play {
     /// Lets the engine decide until there is nothing left to decide.
     fn settle(&mut self) {
         for _ in 0..10 {
-            let plan = schedule(&self.world.cluster);
+            let plan = self.world.plan();
             self.world.check(&plan);
             if plan.decisions.is_empty() {
                 return;
@@ -98,7 +98,7 @@ impl Play {
     }
 
     fn why(&self, name: &UnitName, words: &str) {
-        let Plan { refused, .. } = schedule(&self.world.cluster);
+        let Plan { refused, .. } = self.world.plan();
         let reasons: Vec<String> = refused
             .get(name)
             .into_iter()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fleet::fleetd::engine::{Change, schedule};
+use fleet::fleetd::engine::Change;
 use fleet::fleetd::registry::UnitRecord;
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::UnitName;
@@ -75,7 +75,7 @@ fn play(deeds: &[Deed]) -> World {
             }
             Deed::Destroy(name) => world.destroy(&unit(*name)),
             Deed::Plan => {
-                let plan = schedule(&world.cluster);
+                let plan = world.plan();
                 world.check(&plan);
                 world.carry_out(&plan);
             }
@@ -87,14 +87,14 @@ fn play(deeds: &[Deed]) -> World {
 /// Plans until there is nothing left; how often that took.
 fn settle(world: &mut World) -> usize {
     for round in 0..6 {
-        let plan = schedule(&world.cluster);
+        let plan = world.plan();
         world.check(&plan);
         if plan.decisions.is_empty() {
             return round;
         }
         world.carry_out(&plan);
     }
-    panic!("no rest: {:?}", schedule(&world.cluster).decisions);
+    panic!("no rest: {:?}", world.plan().decisions);
 }
 
 fn homes(world: &World) -> BTreeMap<UnitName, BTreeSet<MachineId>> {
@@ -123,7 +123,7 @@ proptest! {
     fn who_waits_is_refused_by_everyone(deeds in prop::collection::vec(deed(), 0..60)) {
         let mut world = play(&deeds);
         settle(&mut world);
-        let plan = schedule(&world.cluster);
+        let plan = world.plan();
         let homes = homes(&world);
         for (name, stored) in &world.cluster.units {
             let waits = stored.desired > TargetState::Inactive && !homes.contains_key(name);
@@ -145,7 +145,7 @@ proptest! {
         let before = homes(&world);
         let lost = machine(lost);
         world.kill(&lost);
-        let plan = schedule(&world.cluster);
+        let plan = world.plan();
         for decision in &plan.decisions {
             if let Change::Unassign { unit, .. } = &decision.change {
                 let replaced = world.cluster.units.values().any(|stored| {

@@ -3,22 +3,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fleet::fleetd::engine::{Change, Plan};
+use fleet::fleetd::engine::{Change, Plan, schedule};
 use fleet::fleetd::registry::{
     Assignment, Cluster, Event, HolderRecord, Key, KeyValue, MachineRecord, Revision, UnitRecord,
     View, encode,
 };
-use fleet::model::{MachineId, Requirements};
+use fleet::model::{MachineId, Requirements, Timestamp};
 use fleet::unitfile::UnitName;
 
 /// A cluster and its revision.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct World {
     pub cluster: Cluster,
+    /// What time it is there.
+    pub now: Timestamp,
     revision: i64,
 }
 
+impl Default for World {
+    fn default() -> World {
+        let now = Timestamp::from_unix_secs(1_000_000_000);
+        World { cluster: Cluster::default(), now, revision: 0 }
+    }
+}
+
 impl World {
+    /// What the engine decides now.
+    pub fn plan(&self) -> Plan {
+        schedule(&self.cluster, self.now)
+    }
+
     /// Machines of scripts are named as they are.
     pub fn machine(name: &str) -> MachineId {
         MachineId::parse(name).unwrap()

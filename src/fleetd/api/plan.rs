@@ -1,6 +1,7 @@
 //! `/plan`: what would come of changes, by the same function that would decide it. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -11,7 +12,7 @@ use super::{Api, body, why};
 use crate::api::{Changes, Move, Outlook, Unit, Why, WhyStatus};
 use crate::fleetd::engine::{Change, Plan, schedule};
 use crate::fleetd::registry::{Cluster, Put, Revision, StoredUnit, UnitRecord, after_put};
-use crate::model::MachineId;
+use crate::model::{MachineId, Timestamp};
 use crate::unitfile::UnitName;
 
 /// `POST /plan`. The body's largest size bounds the work: one pass over the cluster and what is sent.
@@ -23,7 +24,7 @@ pub async fn post(State(api): State<Api>, request: Request) -> Result<Json<Outlo
         let cluster = mirror.read().to_think_about();
         let after = hypothesis(cluster, &puts, &changes.destroy)?;
         let named: BTreeSet<&UnitName> = puts.keys().chain(&changes.destroy).collect();
-        Ok(outlook(&after, puts.keys(), &named))
+        Ok(outlook(&after, SystemTime::now().into(), puts.keys(), &named))
     });
     outlook.await.map(Json)
 }
@@ -71,10 +72,11 @@ fn hypothesis(
 /// What the engine would decide. Pure.
 fn outlook<'a>(
     cluster: &Cluster,
+    now: Timestamp,
     changed: impl Iterator<Item = &'a UnitName>,
     named: &BTreeSet<&UnitName>,
 ) -> Outlook {
-    let plan = schedule(cluster);
+    let plan = schedule(cluster, now);
     let mut journeys: BTreeMap<&UnitName, Journey<'_>> = BTreeMap::new();
     for decision in &plan.decisions {
         let machine = &decision.machine;

@@ -1,5 +1,7 @@
 //! `/units/NAME/why`: where a unit is, or why it is nowhere, by the same function that decides it.
 
+use std::time::SystemTime;
+
 use axum::Json;
 use axum::extract::State;
 
@@ -9,7 +11,7 @@ use super::ask::Named;
 use crate::api::{Refusal, Why, WhyStatus};
 use crate::fleetd::engine::{self, Change, Plan, schedule};
 use crate::fleetd::registry::Cluster;
-use crate::model::{MachineId, Requirements, TargetState};
+use crate::model::{MachineId, Requirements, TargetState, Timestamp};
 use crate::unitfile::UnitName;
 
 /// `GET /units/NAME/why`.
@@ -17,16 +19,17 @@ pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Why>
     let mirror = api.now().await?;
     let why = api.thinker.think(move || {
         let cluster = mirror.read().to_think_about();
-        explain(&cluster, &name).ok_or_else(|| ApiError::no_such_unit(&name))
+        explain(&cluster, &name, SystemTime::now().into())
+            .ok_or_else(|| ApiError::no_such_unit(&name))
     });
     why.await.map(Json)
 }
 
 /// How a unit stands with the scheduler; `None` when there is no such unit. Pure.
-fn explain(cluster: &Cluster, name: &UnitName) -> Option<Why> {
+fn explain(cluster: &Cluster, name: &UnitName, now: Timestamp) -> Option<Why> {
     let unit = cluster.units.get(name)?;
     let machines: Vec<MachineId> = cluster.machines_of(name).map(|(id, _)| id.clone()).collect();
-    let plan = schedule(cluster);
+    let plan = schedule(cluster, now);
     let (status, reason) = if let Some(reason) = idle(name, unit.desired) {
         (WhyStatus::Inactive, reason.to_owned())
     } else if !machines.is_empty() {

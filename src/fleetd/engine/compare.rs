@@ -37,7 +37,7 @@ pub fn plan(pass: Pass<'_>) -> Plan {
         }
     }
     complete(&mut decisions, &pass);
-    Plan { decisions, refused: pass.refused }
+    Plan { decisions, refused: pass.refused, due: pass.due }
 }
 
 fn decide(decisions: &mut Vec<Decision>, machine: &MachineId, change: Change) {

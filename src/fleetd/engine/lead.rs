@@ -19,7 +19,7 @@ use crate::fleetd::registry::{
 };
 use crate::model::Timestamp;
 
-/// How soon, at the soonest, it is looked again whether a machine has been gone for long.
+/// How soon, at the soonest, it is looked again at what time alone changes.
 const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
 
 /// And at the latest.
@@ -154,10 +154,12 @@ impl Engine {
         mirror.reach(leadership.term).await?;
         loop {
             let looked_at = *seen.borrow_and_update();
-            let (departures, due) = part(&mirror);
+            let now = SystemTime::now().into();
+            let (departures, gone_for_long) = part(&mirror, now);
             let begun = Instant::now();
-            let decisions = decide(&mirror);
+            let (decisions, changes_by_itself) = decide(&mirror, now);
             self.settings.metrics.pass(begun.elapsed());
+            let due = [gone_for_long, changes_by_itself].into_iter().flatten().min();
             if !self.carry_out(leadership, &mirror, &decisions).await?
                 || !self.carry_out(leadership, &mirror, &departures).await?
             {
@@ -217,9 +219,12 @@ fn news(cluster: &Cluster, since: Revision) -> bool {
 }
 
 /// What to write of machines that are gone, and when to look again.
-fn part(mirror: &Mirror<Cluster>) -> (Vec<(Departure, Guarded)>, Option<Timestamp>) {
+fn part(
+    mirror: &Mirror<Cluster>,
+    now: Timestamp,
+) -> (Vec<(Departure, Guarded)>, Option<Timestamp>) {
     let cluster = mirror.read();
-    let Departures { all, next } = departures(&cluster, SystemTime::now().into());
+    let Departures { all, next } = departures(&cluster, now);
     let guarded = all.into_iter().map(|departure| {
         let guarded = guard_departure(&departure, &cluster);
         (departure, guarded)
@@ -227,13 +232,16 @@ fn part(mirror: &Mirror<Cluster>) -> (Vec<(Departure, Guarded)>, Option<Timestam
     (guarded.collect(), next)
 }
 
-/// One pass over the cluster as it stands.
-fn decide(mirror: &Mirror<Cluster>) -> Vec<(Decision, Guarded)> {
+/// One pass over the cluster as it stands, and when to do the next if nothing changes.
+fn decide(
+    mirror: &Mirror<Cluster>,
+    now: Timestamp,
+) -> (Vec<(Decision, Guarded)>, Option<Timestamp>) {
     let cluster = mirror.read();
-    let plan = schedule(&cluster);
+    let plan = schedule(&cluster, now);
     let guarded = plan.decisions.into_iter().map(|decision| {
         let guarded = guard(&decision, &cluster);
         (decision, guarded)
     });
-    guarded.collect()
+    (guarded.collect(), plan.due)
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::filter::Refusal;
 use crate::fleetd::registry::{Assignment, Revision};
-use crate::model::{MachineId, TargetState};
+use crate::model::{MachineId, TargetState, Timestamp};
 use crate::unitfile::UnitName;
 
 /// All decisions of one pass: removals first, then changes, then additions.
@@ -17,6 +17,8 @@ pub struct Plan {
     /// Units that no machine takes, and why each machine refuses; and the machines that refuse a
     /// global unit.
     pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
+    /// When time alone will change the plan; `None`: never.
+    pub due: Option<Timestamp>,
 }
 
 /// One change of one machine's schedule.

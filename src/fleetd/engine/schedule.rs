@@ -1,6 +1,6 @@
 //! Who runs where, as a function of everything that is stored.
 //!
-//! No async, no clock, no log, no I/O: the same cluster gives the same plan, and a plan that was
+//! No async, no clock, no log, no I/O: the same cluster at the same time gives the same plan, and a plan that was
 //! carried out gives an empty one. First everything that still fits stays where it is, then what is
 //! left is placed, so that no newcomer pushes out what runs (but for `Replaces=`).
 
@@ -12,12 +12,12 @@ use super::filter::{self, Refusal};
 use super::order::targets_first;
 use super::plan::{AssignReason, Plan, UnassignReason};
 use crate::fleetd::registry::{Cluster, StoredUnit};
-use crate::model::MachineId;
+use crate::model::{MachineId, Timestamp};
 use crate::unitfile::UnitName;
 
-/// Decides what each machine shall have.
-pub fn schedule(cluster: &Cluster) -> Plan {
-    let mut pass = Pass::on(cluster);
+/// Decides what each machine shall have at the moment `now`.
+pub fn schedule(cluster: &Cluster, now: Timestamp) -> Plan {
+    let mut pass = Pass::on(cluster, now);
     let units = targets_first(cluster);
     for &(name, unit) in &units {
         pass.keep(name, unit);
@@ -45,6 +45,10 @@ pub struct Pass<'a> {
     pub dropped: BTreeMap<(&'a MachineId, &'a UnitName), UnassignReason>,
     /// Who refuses units that no machine takes, and global ones.
     pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
+    /// When time alone will change what is decided.
+    pub due: Option<Timestamp>,
+    #[expect(dead_code, reason = "what waits for a time is decided by it, next")]
+    now: Timestamp,
     /// Where each unit was before the pass.
     before: BTreeMap<&'a UnitName, Vec<&'a MachineId>>,
 }
@@ -52,7 +56,7 @@ pub struct Pass<'a> {
 type Wanted<'a> = (&'a UnitName, &'a StoredUnit);
 
 impl<'a> Pass<'a> {
-    fn on(cluster: &'a Cluster) -> Pass<'a> {
+    fn on(cluster: &'a Cluster, now: Timestamp) -> Pass<'a> {
         let mut before: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (machine, schedule) in &cluster.schedule {
             for name in schedule.units.keys() {
@@ -64,6 +68,8 @@ impl<'a> Pass<'a> {
             assigned: BTreeMap::new(),
             dropped: BTreeMap::new(),
             refused: BTreeMap::new(),
+            due: None,
+            now,
             before,
         }
     }
