@@ -23,16 +23,19 @@ pub enum Key {
     Global,
     /// `Replaces=`
     Replaces,
+    /// `OnPartition=`
+    OnPartition,
 }
 
 /// Every spelling, the better ones first.
-const SPELLINGS: [(&str, Key); 11] = [
+const SPELLINGS: [(&str, Key); 12] = [
     ("MachineID", Key::MachineId),
     ("MachineOf", Key::MachineOf),
     ("MachineMetadata", Key::MachineMetadata),
     ("Conflicts", Key::Conflicts),
     ("Global", Key::Global),
     ("Replaces", Key::Replaces),
+    ("OnPartition", Key::OnPartition),
     // fleet's of 2014, accepted for ever; in this section only, for fleet read them nowhere else.
     ("X-ConditionMachineID", Key::MachineId),
     ("X-ConditionMachineBootID", Key::MachineId),
@@ -58,7 +61,9 @@ impl Key {
     pub(super) fn split(self, line: &str) -> Result<Vec<words::At<'_>>, OpenQuote> {
         match self {
             Key::MachineOf | Key::Conflicts | Key::Replaces => words::split(line),
-            Key::MachineId | Key::MachineMetadata | Key::Global => words::split_quoted(line),
+            Key::MachineId | Key::MachineMetadata | Key::Global | Key::OnPartition => {
+                words::split_quoted(line)
+            }
         }
     }
 }
@@ -90,6 +95,7 @@ mod tests {
             ("X-Conflict", "X-Conflicts"),
             ("ConditionMachineOf", "X-ConditionMachineOf"),
             ("Replace", "Replaces"),
+            ("Partition", "OnPartition"),
         ];
         for (name, expected) in cases {
             assert_eq!(nearest_spelling(name), expected, "{name}");

@@ -1,11 +1,11 @@
-//! Where a unit may run: what its `[X-Fleet]` section asks for.
+//! Where a unit may run, and for how long: what its `[X-Fleet]` section asks for.
 //! Must not know which machines there are; that they suit is for the engine to judge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::{Key, SECTION};
 use super::words::OpenQuote;
-use super::{Glob, GlobError, MachineId, MachineIdError};
+use super::{Glob, GlobError, MachineId, MachineIdError, OnPartition};
 use crate::unitfile::{NameError, UnitFile, UnitName, depends_on_instance, expand, shown};
 
 /// How many values one key may have. The patterns of each unit are matched against the names of many
@@ -16,7 +16,7 @@ const VALUES_MAX: usize = 100;
 /// two characters.
 const VALUE_BYTES_MAX: usize = 512;
 
-/// Where a unit may run, by its `[X-Fleet]` section. All that is said must hold.
+/// Where a unit may run, and for how long, by its `[X-Fleet]` section. All that is said must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
     /// Only on this machine.
@@ -31,6 +31,8 @@ pub struct Requirements {
     pub global: bool,
     /// Takes the machine of a unit that one of these matches, itself excepted. Sorted, each once.
     pub replaces: Vec<Glob>,
+    /// What becomes of it on a machine that is cut off.
+    pub on_partition: OnPartition,
 }
 
 impl Requirements {
@@ -52,6 +54,7 @@ impl Requirements {
             conflicts: sorted(declared.each(Key::Conflicts, name, Glob::parse)?),
             global: declared.each(Key::Global, name, boolean)?.pop().unwrap_or_default(),
             replaces: sorted(declared.each(Key::Replaces, name, Glob::parse)?),
+            on_partition: declared.each(Key::OnPartition, name, fate)?.pop().unwrap_or_default(),
         })
     }
 }
@@ -126,6 +129,7 @@ pub(super) fn check(key: Key, value: &str) -> Result<(), RequirementFault> {
         Key::MachineMetadata => drop(pair(value)?),
         Key::Conflicts | Key::Replaces => drop(Glob::parse(value)?),
         Key::Global => drop(boolean(value)?),
+        Key::OnPartition => drop(fate(value)?),
     }
     Ok(())
 }
@@ -153,6 +157,10 @@ fn boolean(text: &str) -> Result<bool, RequirementFault> {
         "0" | "no" | "n" | "false" | "f" | "off" => Ok(false),
         _ => Err(RequirementFault::Boolean),
     }
+}
+
+fn fate(text: &str) -> Result<OnPartition, RequirementFault> {
+    OnPartition::parse(text).ok_or(RequirementFault::Fate)
 }
 
 /// Why a value in `[X-Fleet]` cannot be understood.
@@ -196,4 +204,7 @@ pub enum RequirementFault {
     /// Neither true nor false.
     #[error("it is neither true nor false; write one of these")]
     Boolean,
+    /// Neither keep nor stop.
+    #[error("it is neither keep nor stop; write one of these")]
+    Fate,
 }

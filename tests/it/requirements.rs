@@ -1,7 +1,7 @@
 //! `[X-Fleet]`: what it asks for, what is refused, what is warned of.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-use fleet::model::{Glob, MachineId, Requirements, relations, validate, warnings};
+use fleet::model::{Glob, MachineId, OnPartition, Requirements, relations, validate, warnings};
 use fleet::unitfile::{UnitFile, UnitName};
 use proptest::prelude::*;
 
@@ -109,6 +109,25 @@ fn global_is_a_boolean() {
     assert_eq!(
         refusal("a.service", "Global=maybe"),
         "[X-Fleet] Global=maybe: it is neither true nor false; write one of these"
+    );
+}
+
+#[test]
+fn on_partition_is_keep_or_stop() {
+    let cases = [
+        ("", OnPartition::Keep),
+        ("OnPartition=keep", OnPartition::Keep),
+        ("OnPartition=stop", OnPartition::Stop),
+        ("OnPartition=stop\nOnPartition=keep", OnPartition::Keep),
+        ("OnPartition=stop\nOnPartition=", OnPartition::Keep),
+        ("Global=true\nOnPartition=stop", OnPartition::Stop),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(requirements("a.service", text).on_partition, expected, "{text:?}");
+    }
+    assert_eq!(
+        refusal("a.service", "OnPartition=Stop"),
+        "[X-Fleet] OnPartition=Stop: it is neither keep nor stop; write one of these"
     );
 }
 

@@ -19,6 +19,7 @@ fn calls(machine: &Machine) -> Vec<String> {
         Call::Start(name) => format!("start {name}"),
         Call::Restart(name) => format!("restart {name}"),
         Call::Stop(name) => format!("stop {name}"),
+        Call::Kill(name) => format!("kill {name}"),
         Call::Reload => "reload".to_owned(),
     };
     machine.units.take_calls().into_iter().map(short).collect()

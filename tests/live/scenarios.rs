@@ -117,6 +117,12 @@ fn a_unit_pinned_by_metadata() {
 
 #[test]
 #[ignore = "needs machines"]
+fn a_unit_that_must_stop_when_cut_off() {
+    play("partition.txt");
+}
+
+#[test]
+#[ignore = "needs machines"]
 fn options_together() {
     play("options.txt");
 }

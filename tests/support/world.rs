@@ -47,6 +47,8 @@ impl World {
             ip: format!("ip-of-{id}"),
             metadata,
             version: "test".into(),
+            // As the machines have it on which the same scripts are played.
+            agent_ttl_millis: Some(3000),
             ..MachineRecord::default()
         };
         self.put(Key::Machine(id.clone()), encode(&record));

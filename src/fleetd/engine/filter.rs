@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::board::{Board, Spot};
-use crate::model::{Glob, MachineId, Requirements};
+use crate::model::{Glob, MachineId, OnPartition, Requirements, STOP_TTL_MIN};
 use crate::unitfile::UnitName;
 
 /// Why a machine does not take a unit.
@@ -38,6 +39,11 @@ pub enum Refusal {
     },
     /// A unit that replaces this one is there.
     Replaced(UnitName),
+    /// `OnPartition=stop`, and the machine could not stop it in time.
+    TtlTooShort {
+        /// What it says its `agent_ttl` is.
+        found: Option<Duration>,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -71,6 +77,13 @@ impl fmt::Display for Refusal {
                 write!(f, "{with} is there and declares a conflict")
             }
             Refusal::Replaced(by) => write!(f, "{by} is there, which replaces it"),
+            Refusal::TtlTooShort { found } => {
+                write!(f, "OnPartition=stop wants an agent_ttl of {STOP_TTL_MIN:?} or more, ")?;
+                match found {
+                    Some(ttl) => write!(f, "the machine has {ttl:?}"),
+                    None => write!(f, "the machine's fleetd is too old to tell"),
+                }
+            }
         }
     }
 }
@@ -85,6 +98,7 @@ pub fn check(
 ) -> Result<(), Refusal> {
     machine_id(spot, wants)?;
     metadata(spot, wants)?;
+    on_partition(board, spot, wants)?;
     machine_of(board, spot, name, wants)?;
     conflicts(spot, name, wants)?;
     replaced(board, spot, name)
@@ -109,6 +123,15 @@ fn metadata(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
             wanted: wanted.clone(),
             found: spot.metadata.get(key).cloned(),
         }),
+    }
+}
+
+fn on_partition(board: &Board<'_>, spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
+    let found = board.cluster.machines.get(spot.id).and_then(|machine| machine.record.agent_ttl());
+    let in_time = found.is_some_and(|ttl| ttl >= STOP_TTL_MIN);
+    match wants.on_partition {
+        OnPartition::Stop if !in_time => Err(Refusal::TtlTooShort { found }),
+        _ => Ok(()),
     }
 }
 

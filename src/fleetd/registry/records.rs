@@ -4,6 +4,7 @@
 //! never a reason to stop ([`Garbage`]).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -55,9 +56,19 @@ pub struct MachineRecord {
     /// When it became a machine of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joined: Option<Timestamp>,
+    /// How long its session outlives its last heartbeat, in milliseconds; absent from older fleetds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_ttl_millis: Option<u64>,
     /// What it is, as far as it found out; absent until it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
+}
+
+impl MachineRecord {
+    /// How long its session outlives its last heartbeat, if it said so.
+    pub fn agent_ttl(&self) -> Option<Duration> {
+        self.agent_ttl_millis.map(Duration::from_millis)
+    }
 }
 
 /// What a machine is, as far as it is known.

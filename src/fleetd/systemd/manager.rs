@@ -30,6 +30,9 @@ const REPLACE: &str = "replace";
 /// In which systemd counts time: so many of them are a second.
 const MICROS: u64 = 1_000_000;
 
+/// signal(7).
+const SIGKILL: i32 = 9;
+
 /// What can be queued.
 #[derive(Debug, Clone, Copy)]
 enum Job {
@@ -211,6 +214,15 @@ impl UnitManager for SystemdManager {
         match self.queue(Job::Stop, name).await {
             Err(error) if error.is_no_such_unit() => Ok(()),
             other => other.map(drop),
+        }
+    }
+
+    async fn kill(&self, name: &UnitName) -> Result<(), SystemdError> {
+        let kill =
+            async { self.bus.manager().await?.kill_unit(name.as_str(), "all", SIGKILL).await };
+        match kill.await.map_err(|error| failed(format!("kill {name}"), error)) {
+            Err(error) if error.is_no_such_unit() || error.is_nothing_to_kill() => Ok(()),
+            other => other,
         }
     }
 

@@ -208,6 +208,11 @@ impl SystemdError {
         matches!(self, SystemdError::Refused { .. } | SystemdError::Taken { .. })
     }
 
+    /// Whether systemd kills nothing of a unit of this type.
+    fn is_nothing_to_kill(&self) -> bool {
+        matches!(self, SystemdError::Refused { name, .. } if name == NOT_SUPPORTED)
+    }
+
     /// Whether systemd knows no such unit, neither in memory nor on disk.
     pub fn is_no_such_unit(&self) -> bool {
         matches!(self, SystemdError::Refused { name, .. } if name == NO_SUCH_UNIT)
@@ -216,6 +221,9 @@ impl SystemdError {
 
 /// systemd's name for the error that there is no such unit.
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
+
+/// D-Bus's name for the error that something cannot be done to this kind of unit.
+const NOT_SUPPORTED: &str = "org.freedesktop.DBus.Error.NotSupported";
 
 /// What systemd says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -270,6 +278,11 @@ pub trait UnitManager: fmt::Debug + Send + Sync + 'static {
     /// Queues a stop; like [`UnitManager::start`]. A unit that is not loaded is a success, and no
     /// job's end follows. A oneshot that is stopped while it starts has failed, in systemd's eyes.
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError>;
+
+    /// Kills every process of the unit, now, as nobody can ignore. A unit that is to stay down is asked
+    /// to stop before: systemd may start another again, as its `Restart=` says. One that is not
+    /// loaded, or of a type that has no processes, is a success.
+    async fn kill(&self, name: &UnitName) -> Result<(), SystemdError>;
 
     /// Adds the memory that each of fleet's units uses now, in bytes; of those that are inactive, or
     /// whose memory systemd does not count, nothing. Each is added when systemd has said it: who

@@ -97,6 +97,8 @@ pub(super) trait Manager {
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    /// Sends a signal to the processes of a unit; `whom` is `all`, or one of systemd's other words.
+    fn kill_unit(&self, name: &str, whom: &str, signal: i32) -> zbus::Result<()>;
     /// The object of a unit that is in systemd's memory.
     fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     /// The unit that a process belongs to.

@@ -14,6 +14,7 @@ pub async fn all(room: &mut Room) {
     stopping_what_is_not_there_is_a_success(room).await;
     a_oneshot_is_starting_until_it_ends(room).await;
     a_oneshot_that_is_stopped_has_failed(room).await;
+    a_unit_that_does_not_heed_its_stop_is_killed(room).await;
     a_failure_says_why(room).await;
     a_failed_unit_leaves_nothing_behind(room).await;
     a_run_is_known_by_its_process(room).await;
@@ -103,6 +104,26 @@ async fn a_oneshot_that_is_stopped_has_failed(room: &mut Room) {
     let status = room.until(&unit, "failed").await;
     assert_eq!((status.result.as_deref(), status.exit_status), (Some("signal"), None));
     room.unlink(&unit).await;
+}
+
+async fn a_unit_that_does_not_heed_its_stop_is_killed(room: &mut Room) {
+    let (unit, point) = (name("law-deaf.service"), name("law-point.target"));
+    room.manager.kill(&unit).await.unwrap();
+    room.link(&unit, &service("KillSignal=SIGCONT\n")).await;
+    room.start(&unit).await;
+    room.forget_signals();
+    room.manager.stop(&unit).await.unwrap();
+    let status = room.until(&unit, "deactivating").await;
+    assert!(status.job_pending, "{status:?}");
+    room.manager.kill(&unit).await.unwrap();
+    assert_eq!(room.job_end(&unit).await, JobResult::Done, "the stop");
+    assert_eq!(room.until(&unit, "failed").await.result.as_deref(), Some("signal"));
+    room.link(&point, &file("[Unit]\nDescription=A point\n")).await;
+    room.start(&point).await;
+    room.manager.kill(&point).await.unwrap();
+    assert_eq!(room.status(&point).await.state.active, "active", "it has no processes");
+    room.stop(&point).await;
+    all_done(&room.manager.unlink(&[unit, point]).await);
 }
 
 async fn a_failure_says_why(room: &mut Room) {

@@ -22,6 +22,8 @@ enum Phase {
     /// A oneshot whose program runs: its start ends when that does.
     Starting,
     Running,
+    /// Told to stop, and does not heed it.
+    Stopping,
     /// A oneshot that ended well and counts as active (`RemainAfterExit=yes`).
     Exited,
     /// With the exit status, or killed while starting.
@@ -113,22 +115,38 @@ impl Machine {
 
     /// The program of a running unit ends.
     pub(super) fn exit(&mut self, name: &UnitName, status: i32) {
-        let Some(unit) = self.units.get_mut(name) else {
-            return;
+        let remains = |unit: &Loaded| {
+            unit.phase != Phase::Stopping
+                && unit.file.get("Service", "RemainAfterExit") == Some("yes")
         };
-        let starting = unit.phase == Phase::Starting;
-        if !starting && unit.phase != Phase::Running {
-            return;
-        }
-        let remains = unit.file.get("Service", "RemainAfterExit") == Some("yes");
-        unit.phase = match status {
-            0 if remains => Phase::Exited,
+        self.end(name, |unit| match status {
+            0 if remains(unit) => Phase::Exited,
             0 => Phase::Dead,
             status => Phase::Failed { status: Some(status) },
+        });
+    }
+
+    /// The processes of a unit are killed, if it is of a type that has any.
+    pub(super) fn kill(&mut self, name: &UnitName) {
+        if name.unit_type() == UnitType::Service {
+            self.end(name, |_| Phase::Failed { status: None });
+        }
+    }
+
+    /// The processes of a unit are gone; it is then as `becomes` says.
+    fn end(&mut self, name: &UnitName, becomes: impl FnOnce(&Loaded) -> Phase) {
+        let Some(unit) = self.units.get_mut(name).filter(|unit| unit.has_process()) else {
+            return;
         };
+        let before = unit.phase;
+        unit.phase = becomes(unit);
+        let failed = matches!(unit.phase, Phase::Failed { .. });
         self.changed(name);
-        if starting {
-            self.finish(name, if status == 0 { JobResult::Done } else { JobResult::Failed });
+        match before {
+            Phase::Stopping => self.finish(name, JobResult::Done),
+            Phase::Starting if failed => self.finish(name, JobResult::Failed),
+            Phase::Starting => self.finish(name, JobResult::Done),
+            _ => {}
         }
         self.collect(name);
     }
@@ -180,13 +198,17 @@ impl Machine {
                 unit.phase = Phase::Dead;
                 self.start(name);
             }
+            Some(Job::Stop) if unit.has_process() && unit.is_deaf() => {
+                unit.phase = Phase::Stopping;
+                self.changed(name);
+            }
             Some(Job::Stop) => {
                 unit.phase = match unit.phase {
                     // To systemd a oneshot that is killed has failed.
                     Phase::Starting => Phase::Failed { status: None },
                     // A failure stays until it is reset, or the unit started.
                     Phase::Failed { status } => Phase::Failed { status },
-                    Phase::Dead | Phase::Running | Phase::Exited => Phase::Dead,
+                    Phase::Dead | Phase::Running | Phase::Stopping | Phase::Exited => Phase::Dead,
                 };
                 self.changed(name);
                 self.finish(name, JobResult::Done);
@@ -202,7 +224,7 @@ impl Machine {
         };
         match unit.phase {
             Phase::Running | Phase::Exited => return self.finish(name, JobResult::Done),
-            Phase::Starting => return,
+            Phase::Starting | Phase::Stopping => return,
             Phase::Dead | Phase::Failed { .. } => {}
         }
         let ending = ending(&unit.file);
@@ -260,7 +282,12 @@ impl Machine {
 
 impl Loaded {
     fn has_process(&self) -> bool {
-        matches!(self.phase, Phase::Starting | Phase::Running)
+        matches!(self.phase, Phase::Starting | Phase::Running | Phase::Stopping)
+    }
+
+    /// Whether the signal that systemd tells it to stop by is one that processes pass over.
+    fn is_deaf(&self) -> bool {
+        self.file.get("Service", "KillSignal") == Some("SIGCONT")
     }
 
     /// What else is known of its run. The twin has no time.
@@ -287,6 +314,7 @@ fn words(phase: Phase, unit_type: UnitType) -> (&'static str, &'static str) {
     match phase {
         Phase::Dead => ("inactive", "dead"),
         Phase::Starting => ("activating", "start"),
+        Phase::Stopping => ("deactivating", "stop-sigterm"),
         Phase::Exited => ("active", "exited"),
         Phase::Failed { .. } => ("failed", "failed"),
         Phase::Running => (

@@ -42,6 +42,8 @@ pub enum Call {
     Restart(UnitName),
     /// [`UnitManager::stop`].
     Stop(UnitName),
+    /// [`UnitManager::kill`].
+    Kill(UnitName),
 }
 
 /// What a [`MemoryUnits`] can be told to refuse, once, to a unit.
@@ -59,7 +61,8 @@ pub enum Refusal {
 
 /// A tiny systemd in memory. A service runs until it is stopped or [`MemoryUnits::exit`] is called;
 /// a oneshot is starting until then. The program `/bin/true` exits by itself at once, `/bin/false`
-/// too, with status 1. All other unit types are active from start to stop.
+/// too, with status 1. One with `KillSignal=SIGCONT` does not heed a stop. All other unit types are
+/// active from start to stop.
 #[derive(Debug, Default)]
 pub struct MemoryUnits {
     inner: Mutex<Inner>,
@@ -287,6 +290,14 @@ impl UnitManager for MemoryUnits {
             Err(error) if error.is_no_such_unit() => Ok(()),
             other => other.map(drop),
         }
+    }
+
+    async fn kill(&self, name: &UnitName) -> Result<(), SystemdError> {
+        self.act(|inner| {
+            inner.answer("kill", name, None, Some(Call::Kill(name.clone())))?;
+            inner.machine.kill(name);
+            Ok(())
+        })
     }
 
     async fn memory(&self, found: &mut BTreeMap<UnitName, u64>) -> Result<(), SystemdError> {
