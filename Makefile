@@ -12,7 +12,7 @@ SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scr
                 scripts/lib/*.sh scripts/machine/entrypoint src/fleetctl/ssh/keep.sh .ci/run vagrant/provision.sh \
                 dist/debian/postinst dist/debian/prerm dist/debian/postrm
 
-.PHONY: help setup build package demo demo-down test test-live test-demo check install
+.PHONY: help setup build package demo demo-down test test-live test-demo chaos test-chaos check install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,7 +37,7 @@ demo-down: ## remove what `make demo` made
 
 test: setup ## every test, on real systemd, etcd and Docker too
 	cargo test --locked
-	$(MAKE) --no-print-directory test-live test-demo
+	$(MAKE) --no-print-directory test-live test-demo test-chaos
 
 test-live: package ## only those that need machines; they are made and removed
 	FLEET_CLUSTER=fleet-test scripts/cluster with --agent-ttl 3s -- \
@@ -45,6 +45,16 @@ test-live: package ## only those that need machines; they are made and removed
 
 test-demo: setup build ## that `make demo` still works
 	FLEET_CLUSTER=fleet-demo scripts/demo; status=$$?; FLEET_CLUSTER=fleet-demo scripts/cluster down; exit $$status
+
+MINUTES ?= 10
+SEED    ?=
+
+chaos: build ## MINUTES=10 of faults on real machines under load, checked; SEED=… deals the same ones again
+	FLEET_CLUSTER=fleet-chaos scripts/cluster with --machines 5 --etcd 3 --etcd-quota 16777216 --agent-ttl 10s -- \
+	    env CHAOS_MINUTES=$(MINUTES) CHAOS_SEED=$(SEED) cargo test --locked --test chaos -- --ignored --nocapture
+
+test-chaos: setup ## the same for three minutes, with faults that do not change
+	$(MAKE) --no-print-directory chaos MINUTES=3 SEED=1
 
 check: ## what CI holds against a change besides the tests
 	cargo fmt --check

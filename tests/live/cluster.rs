@@ -21,7 +21,7 @@ pub struct Cluster;
 impl Cluster {
     /// Run a command on a machine. Every argument arrives as it is: there is no shell in between.
     pub fn exec(self, machine: &str, command: &[&str]) -> Output {
-        script(&[&["exec", machine], command].concat(), b"")
+        self.verb(&[&["exec", machine], command].concat())
     }
 
     /// Run a shell script on a machine.
@@ -71,9 +71,14 @@ impl Cluster {
         script(&["add", "--bare"], b"").success().trim().to_owned()
     }
 
+    /// Any verb of `scripts/cluster`.
+    pub fn verb(self, arguments: &[&str]) -> Output {
+        script(arguments, b"")
+    }
+
     /// A verb of `scripts/cluster` that takes only a name: of a machine, or of a member of etcd.
     pub fn does(self, verb: &str, name: &str) {
-        script(&[verb, name], b"").success();
+        self.verb(&[verb, name]).success();
     }
 }
 

@@ -1,0 +1,56 @@
+//! What a run of chaos found, as a table and in words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::double;
+use crate::records::{At, Records, Run};
+
+/// How a fault was got over.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    pub fault: &'static str,
+    /// When there was nothing left to get over but its consequences.
+    pub from: At,
+    /// When all was seen to be as it shall be.
+    pub quiet: At,
+}
+
+impl Recovery {
+    /// Until the last unit that was started because of the fault ran. What was wished for since then
+    /// does not count.
+    fn took(&self, records: &Records) -> Duration {
+        let wished = |run: &Run| {
+            let mut wishes = records.wishes.iter().filter(|wish| wish.unit == run.unit);
+            wishes.any(|wish| wish.asked >= self.from)
+        };
+        let running = records.runs.iter().filter(|run| run.is_on(self.quiet) && !wished(run));
+        let last = running.map(|run| run.began).max();
+        last.map_or(Duration::ZERO, |last| last.since(self.from))
+    }
+}
+
+/// The table, and what it counts.
+pub fn table(records: &Records, recoveries: &[Recovery]) -> String {
+    let mut by_fault: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+    for recovery in recoveries {
+        by_fault.entry(recovery.fault).or_default().push(recovery.took(records));
+    }
+    let mut text = format!("{:<30} {:>5} {:>10} {:>10}\n", "FAULT", "TIMES", "MEDIAN", "WORST");
+    for (fault, mut took) in by_fault {
+        took.sort();
+        let (median, worst) = (seconds(took[took.len() / 2]), seconds(took[took.len() - 1]));
+        let _ = writeln!(text, "{fault:<30} {:>5} {median:>10} {worst:>10}", took.len());
+    }
+    let (starts, wishes) = (records.runs.len(), records.wishes.len());
+    let stops = records.runs.iter().filter(|run| run.ended.is_some()).count();
+    let _ = writeln!(text, "{starts} starts and {stops} stops checked, after {wishes} wishes");
+    let waking = seconds(double::worst_waking(records));
+    let _ = writeln!(text, "longest double run of a fenced unit on a machine that wakes: {waking}");
+    text
+}
+
+fn seconds(span: Duration) -> String {
+    format!("{:.2} s", span.as_secs_f64())
+}

@@ -1,0 +1,181 @@
+//! One run of chaos, from a fresh cluster to its verdict.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use crate::faults::{self, Fault};
+use crate::load::Load;
+use crate::machines::Journal;
+use crate::records::{At, Outage, Records, Run};
+use crate::report::{self, Recovery};
+use crate::{double, journal, machines, quiet, stops};
+
+/// Load alone, before each fault.
+const CALM: Duration = Duration::from_secs(3);
+
+/// All must be as it shall be so long after a fault is undone: a TTL, the boot of a machine and a
+/// start are far below it, also on two busy cores.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at all machines.
+const POLL: Duration = Duration::from_millis(500);
+
+/// What is left of a run.
+pub struct Ended {
+    pub table: String,
+    /// In words; none is a good run.
+    pub violations: Vec<String>,
+    /// By machine.
+    journals: BTreeMap<String, String>,
+    records: Records,
+}
+
+impl Ended {
+    /// Writes down everything that the verdict is based on.
+    pub fn keep(&self, folder: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for (machine, journal) in &self.journals {
+            std::fs::write(folder.join(format!("{machine}.journal")), journal)?;
+        }
+        std::fs::write(folder.join("records"), format!("{:#?}", self.records))?;
+        std::fs::write(folder.join("verdict"), format!("{}\n{:#?}\n", self.table, self.violations))
+    }
+}
+
+struct Chaos {
+    load: Load,
+    victims: Rng,
+    recoveries: Vec<Recovery>,
+    outages: Vec<Outage>,
+    /// The runs on machines that are no more.
+    runs: Vec<Run>,
+    journals: BTreeMap<String, String>,
+}
+
+/// Deals faults until the time is over, or until one is not got over.
+pub fn run(seed: u64, span: Duration) -> Ended {
+    let began = Instant::now();
+    let mut chaos = Chaos {
+        load: Load::new(seed).expect("the load has a folder"),
+        victims: Rng::with_seed(seed),
+        recoveries: Vec::new(),
+        outages: Vec::new(),
+        runs: Vec::new(),
+        journals: BTreeMap::new(),
+    };
+    let mut trouble = chaos.begin();
+    for fault in faults::deck(Rng::with_seed(seed)) {
+        if trouble.is_err() || began.elapsed() > span {
+            break;
+        }
+        trouble = chaos.round(fault);
+    }
+    chaos.end(trouble.err())
+}
+
+impl Chaos {
+    fn begin(&mut self) -> Result<(), String> {
+        let endpoints = machines::all("machine")?;
+        machines::prepare(&endpoints.keys().cloned().collect::<Vec<_>>())?;
+        self.load.begin(&endpoints)?;
+        self.until_quiet().map(drop)
+    }
+
+    /// One fault, with everything around it.
+    fn round(&mut self, fault: Fault) -> Result<(), String> {
+        let endpoints = machines::all("machine")?;
+        let names: Vec<&String> = endpoints.keys().collect();
+        let victim = names[self.victims.usize(..names.len())].clone();
+        let (stop, load) = (AtomicBool::new(false), &mut self.load);
+        let (struck, loaded) = thread::scope(|scope| {
+            let loading = scope.spawn(|| load.run(&endpoints, &stop));
+            machines::rest(CALM);
+            let struck = strike(fault, &victim);
+            stop.store(true, Ordering::Relaxed);
+            (struck, loading.join().expect("the load does not fall over"))
+        });
+        let (outage, gone) = struck?;
+        println!("{outage}");
+        let from = if fault.is_instant() { outage.from } else { outage.undo };
+        if let Some(gone) = gone {
+            let dead = std::slice::from_ref(&outage);
+            self.runs.extend(journal::runs(&outage.victim, machines::PREFIX, &gone.systemd, dead));
+            self.journals.insert(outage.victim.clone(), gone.text);
+        }
+        self.outages.push(outage);
+        loaded?;
+        let quiet = self.until_quiet().map_err(|seen| format!("after {}: {seen}", fault.name()))?;
+        self.recoveries.push(Recovery { fault: fault.name(), from, quiet });
+        Ok(())
+    }
+
+    /// When all was as it shall be.
+    fn until_quiet(&self) -> Result<At, String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = machines::look().map(|look| quiet::check(&self.load.wanted, &look));
+            match seen {
+                Ok(wrong) if wrong.is_empty() => return Ok(At::now()),
+                Ok(wrong) if Instant::now() > deadline => {
+                    return Err(format!(
+                        "not as it shall be within {PATIENCE:?}:\n  {}",
+                        wrong.join("\n  ")
+                    ));
+                }
+                Err(error) if Instant::now() > deadline => return Err(error),
+                _ => machines::rest(POLL),
+            }
+        }
+    }
+
+    /// Reads what is left to read, and judges.
+    fn end(self, trouble: Option<String>) -> Ended {
+        let Chaos { load, recoveries, outages, mut runs, mut journals, .. } = self;
+        let mut violations: Vec<String> = trouble.into_iter().collect();
+        let there = machines::all("machine").expect("the cluster is there");
+        for machine in there.keys() {
+            match machines::journal(machine) {
+                Ok(Journal { systemd, text }) => {
+                    runs.extend(journal::runs(machine, machines::PREFIX, &systemd, &outages));
+                    journals.insert(machine.clone(), text);
+                }
+                Err(error) => violations.push(error),
+            }
+        }
+        let units = load.wanted.iter().map(|wanted| wanted.unit.clone()).collect();
+        let records = Records { units, runs, wishes: load.wishes, outages };
+        violations.extend(double::check(&records));
+        violations.extend(stops::check(&records));
+        let table = report::table(&records, &recoveries);
+        Ended { table, violations, journals, records }
+    }
+}
+
+/// Does it, leaves it so for its time, and undoes it whatever became of it. The journal is that of a
+/// machine that is no more.
+fn strike(fault: Fault, machine: &str) -> Result<(Outage, Option<Journal>), String> {
+    let mut from = At::now();
+    let struck = fault.strike(machine);
+    let victim = struck.clone().unwrap_or_else(|_| machine.to_owned());
+    if struck.is_ok() {
+        machines::rest(fault.hold());
+    }
+    let undo = At::now();
+    let mut gone = None;
+    if fault == Fault::JoinAndLeave && struck.is_ok() {
+        gone = Some(machines::journal(&victim)?);
+        // It lived until now.
+        from = undo;
+    }
+    if fault != Fault::JoinAndLeave || struck.is_ok() {
+        fault.undo(&victim)?;
+    }
+    struck?;
+    let (fault, harm) = (fault.name(), fault.harm());
+    Ok((Outage { fault, victim, harm, from, undo, till: At::now() }, gone))
+}
