@@ -1,51 +1,22 @@
 //! The store is away: units run on, the log says so in the known words, a machine can still leave,
 //! and what is local is still told.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use fleet::fleetd::agent::{Farewell, Standing};
 use fleet::fleetd::metrics::Now;
 use fleet::fleetd::registry::{Cluster, EmbeddedStore};
 use fleet::fleetd::systemd::UnitManager;
 use fleet::model::TargetState::Launched;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::cut::Cut;
+use crate::support::lines::Lines;
 use crate::support::machines::{Machine, Machines, TTL, unit};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 
 /// The words that fleet 1.0's users look for.
 const LOST: &str = "Server monitor triggered: Monitor timed out before successful heartbeat";
-
-/// What is logged on this thread.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn count(&self, words: &str) -> usize {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).matches(words).count()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Lines;
-
-    fn make_writer(&self) -> Lines {
-        self.clone()
-    }
-}
 
 /// A machine that runs a unit, over a store that can be cut off.
 async fn running() -> (Arc<Cut>, Machines, Machine) {

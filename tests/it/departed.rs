@@ -6,8 +6,8 @@ use std::time::Duration;
 use fleet::fleetd::agent::{Farewell, Standing};
 use fleet::fleetd::engine::{Fate, departures};
 use fleet::fleetd::registry::{
-    Cluster, Event, Facts, Key, KeyValue, KnownRecord, LostRecord, MachineRecord, Revision, View,
-    encode,
+    Cluster, Event, Facts, Key, KeyValue, KnownRecord, LeaseId, LostRecord, MachineRecord,
+    Revision, View, encode,
 };
 use fleet::model::{MachineId, Timestamp};
 
@@ -31,7 +31,7 @@ fn cluster(live: bool, left: Option<u64>, lost: Option<u64>) -> Cluster {
     let mut cluster = Cluster::default();
     for (key, value) in entries {
         let (key, at) = (key.to_string(), Revision(1));
-        let entry = KeyValue { key, value, created: at, modified: at, lease: None };
+        let entry = KeyValue { key, value, created: at, modified: at, lease: Some(LeaseId(1)) };
         cluster.apply(at, Event::Put(entry));
     }
     cluster

@@ -11,6 +11,7 @@ mod departed;
 mod diff;
 mod discovery;
 mod docs;
+mod garbage;
 mod glob;
 mod http;
 mod lint;
@@ -34,6 +35,7 @@ mod support {
     pub mod certificates;
     pub mod cut;
     pub mod etcd;
+    pub mod lines;
     pub mod machines;
     pub mod wait;
 

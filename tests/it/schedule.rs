@@ -29,7 +29,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         3 => (0..5u8, 0..3u8).prop_map(|(machine, rack)| Deed::Boot(machine, rack)),
         1 => (0..5u8).prop_map(Deed::Kill),
-        6 => (0..8u8, 0..9u8, target).prop_map(|(unit, kind, to)| Deed::Store(unit, kind, to)),
+        6 => (0..8u8, 0..10u8, target).prop_map(|(unit, kind, to)| Deed::Store(unit, kind, to)),
         1 => (0..8u8).prop_map(Deed::Destroy),
         2 => Just(Deed::Plan),
     ]
@@ -51,9 +51,11 @@ fn contents(number: u8, kind: u8) -> String {
         2 => format!("MachineOf=u{next}.service"),
         3 => format!("Conflicts=u{next}.service u{other}.service"),
         4 => "Global=true".to_owned(),
-        5 => "MachineMetadata=rack=0 rack=1".to_owned(),
+        5 => "MachineMetadata=rack=0\nMachineMetadata=rack=1".to_owned(),
         6 => format!("Replaces=u{next}.service"),
         7 => format!("MachineID=m{}", number % 5),
+        // As no API takes it.
+        9 => "Global=sideways".to_owned(),
         _ => format!("MachineOf=u{next}.service\nConflicts=u{other}.service"),
     };
     format!("[Service]\nExecStart=/bin/true\n[X-Fleet]\n{fleet}\n")
@@ -151,7 +153,8 @@ proptest! {
                 let replaced = world.cluster.units.values().any(|stored| {
                     stored.requirements.replaces.iter().any(|glob| glob.matches(unit.as_str()))
                 });
-                let follows = !world.cluster.units[unit].requirements.machine_of.is_empty();
+                let stored = world.cluster.units.get(unit);
+                let follows = stored.is_some_and(|it| !it.requirements.machine_of.is_empty());
                 let was_there = before[unit].contains(&lost);
                 prop_assert!(was_there || replaced || follows, "{}", decision);
             }

@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "fleetd/engine/compare.rs",
     "fleetd/engine/plan.rs",
     "fleetd/engine/departed.rs",
+    "fleetd/engine/litter.rs",
     "fleetd/agent/diff.rs",
     "fleetd/agent/task.rs",
     "fleetd/api/entity.rs",

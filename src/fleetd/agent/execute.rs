@@ -131,9 +131,13 @@ impl Agent {
         let scheduled = self.scheduled(&names);
         self.hold_all(&names, &Hold::Unsure);
         for won in self.registry.win(&self.settings.machine, lease, &names).await? {
-            let Won { name, holder, unit, revision } = won;
-            let ours = holder.as_ref() == Some(&self.settings.machine);
+            let Won { name, holder, unit, revision, foreign } = won;
+            let machine = &self.settings.machine;
             let here = self.observed.entry(name.clone()).or_default();
+            let ours = match foreign.filter(|_| here.status.is_some()) {
+                Some(foreign) => self.registry.take_over(machine, lease, &name, foreign).await?,
+                None => holder.as_ref() == Some(machine),
+            };
             here.hold = if ours { Hold::Ours } else { Hold::Theirs(holder) };
             if let Some(read_for) = scheduled.get(&name) {
                 here.file = Some(known(&name, read_for, unit));

@@ -12,7 +12,7 @@ use super::heart::Heart;
 use super::token::Token;
 use super::{Agent, AgentError, Wake};
 use crate::fleetd::chain::chain;
-use crate::fleetd::registry::{LeaseId, MachineRecord, Present, Revision, StoreError};
+use crate::fleetd::registry::{Disturbance, LeaseId, MachineRecord, Present, Revision, StoreError};
 use crate::model::Requirements;
 use crate::unitfile::UnitName;
 
@@ -129,14 +129,17 @@ impl Agent {
     /// gone meanwhile, it is about to join again, which writes the same.
     pub(super) async fn tell(&mut self) -> Result<(), AgentError> {
         let Membership::In(session, life) = &self.membership else { return Ok(()) };
-        if self.leaving || self.told == self.record {
+        if self.leaving || self.told == self.record && !self.overwritten {
             return Ok(());
         }
-        let (machine, record) = (&self.settings.machine, &self.record);
-        if self.registry.update_machine(machine, *life, record, session.lease).await? {
+        let (machine, record, life) = (&self.settings.machine, &self.record, *life);
+        if self.registry.update_machine(machine, life, record, session.lease).await? {
             tracing::info!(%machine, ip = record.ip, metadata = ?record.metadata, "told the cluster anew");
         }
         self.told = self.record.clone();
+        if std::mem::take(&mut self.overwritten) {
+            self.watch_over_key(life);
+        }
         Ok(())
     }
 
@@ -182,7 +185,7 @@ impl Agent {
     /// A store that was wiped or exchanged, or another prefix, wants none of the units that run
     /// here. That is no reason to stop them: a person has to say so, by stopping fleet.service.
     async fn of_this_cluster(&self, token: Token) -> Result<Token, AgentError> {
-        let found = self.registry.cluster_id().await?;
+        let found = self.registry.cluster_id(token.cluster).await?;
         match token.cluster {
             Some(known) if known == found => Ok(token),
             Some(known) if self.observed.values().any(|here| here.status.is_some()) => {
@@ -285,14 +288,36 @@ impl Agent {
     fn enter(&mut self, session: Session, life: Revision) {
         self.membership = Membership::In(session, life);
         self.standing.send_replace(Standing::Member);
+        self.overwritten = false;
+        self.watch_over_key(life);
+    }
+
+    /// Hears of what another hand does to this machine's key.
+    fn watch_over_key(&mut self, life: Revision) {
+        let Some(lease) = self.membership.lease() else { return };
         let (registry, machine) = (self.registry.clone(), self.settings.machine.clone());
         let retry = self.settings.ttl / 6;
         self.waits.spawn(async move {
-            while registry.departure(&machine, life).await.is_err() {
-                tokio::time::sleep(retry).await;
+            loop {
+                match registry.disturbance(&machine, life, lease).await {
+                    Ok(Some(disturbance)) => return Wake::Disturbed(life, disturbance),
+                    Ok(None) | Err(StoreError::Compacted { .. }) => {}
+                    Err(_) => tokio::time::sleep(retry).await,
+                }
             }
-            Wake::Expelled(life)
         });
+    }
+
+    /// Another hand changed the key of this life: one that is gone ends it, another text is
+    /// corrected.
+    pub(super) fn disturbed(&mut self, life: Revision, disturbance: Disturbance) {
+        if self.membership.life() != Some(life) || self.leaving {
+            return;
+        }
+        match disturbance {
+            Disturbance::Removed => self.membership = Membership::Out,
+            Disturbance::Overwritten => self.overwritten = true,
+        }
     }
 
     fn session(&self, lease: LeaseId, ttl: Duration) -> Session {

@@ -34,7 +34,7 @@ use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
-    MachineRecord, Mirror, Registry, Revision, Schedule, StoreError, schedule_of,
+    Disturbance, MachineRecord, Mirror, Registry, Revision, Schedule, StoreError, schedule_of,
 };
 use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
 use crate::model::MachineId;
@@ -129,8 +129,8 @@ enum Wake {
     Released(UnitName),
     /// The other bearer of this machine's id was waited for.
     Other(Other),
-    /// The key of this life of the machine is gone.
-    Expelled(Revision),
+    /// Another hand changed the key of this life of the machine.
+    Disturbed(Revision, Disturbance),
     /// A unit that was left alone may be tried again.
     Retry(UnitName),
     /// What a unit said last whose start of this number failed.
@@ -161,6 +161,8 @@ pub struct Agent {
     leaving: bool,
     /// Whether the store has heard that it leaves.
     parted: bool,
+    /// Whether another hand wrote over what this machine says of itself.
+    overwritten: bool,
 }
 
 impl Agent {
@@ -199,6 +201,7 @@ impl Agent {
             ),
             leaving: false,
             parted: false,
+            overwritten: false,
             told: record.clone(),
             record,
             launches,
@@ -276,7 +279,7 @@ impl Agent {
         let schedule = self.schedule.read();
         let life = self.membership.life();
         Desired {
-            complete: life.is_some() && schedule.planned == life,
+            complete: schedule.is_complete_for(life),
             units: schedule.units.clone(),
             leaving: self.leaving,
         }
@@ -291,10 +294,7 @@ impl Agent {
                 }
             }
             Wake::Other(other) => self.other_bearer(other),
-            Wake::Expelled(life) if self.membership.life() == Some(life) && !self.leaving => {
-                self.membership = Membership::Out;
-            }
-            Wake::Expelled(_) => {}
+            Wake::Disturbed(life, disturbance) => self.disturbed(life, disturbance),
             Wake::Retry(name) => {
                 if let Some(here) = self.observed.get_mut(&name) {
                     here.held_back = false;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::{ErrorBody, ErrorDetail, STORE_AWAY};
 use crate::fleetd::chain::chain;
-use crate::fleetd::registry::{PutError, StoreError};
+use crate::fleetd::registry::{Cluster, Foreign, Key, PutError, StoreError};
 use crate::unitfile::UnitName;
 
 /// An answer that is an error: a status, and words for the person who asked.
@@ -32,6 +32,14 @@ impl ApiError {
     /// 404 for a unit.
     pub fn no_such_unit(name: &UnitName) -> ApiError {
         ApiError::not_found(format!("unit {name} does not exist"))
+    }
+
+    /// 404 for a unit that the cluster does not have, or of which nobody can say what it is.
+    pub fn not_among(cluster: &Cluster, name: &UnitName) -> ApiError {
+        match unreadable(cluster, name) {
+            Some(sentence) => ApiError::not_found(sentence),
+            None => ApiError::no_such_unit(name),
+        }
     }
 
     /// 405.
@@ -68,6 +76,15 @@ impl ApiError {
     pub fn away() -> ApiError {
         ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message: STORE_AWAY.to_owned() }
     }
+}
+
+/// What to say of a unit whose record another hand wrote, if that is so.
+pub fn unreadable(cluster: &Cluster, name: &UnitName) -> Option<String> {
+    let Foreign { fault, .. } = cluster.foreign.get(&Key::Unit(name.clone()))?;
+    Some(format!(
+        "unit {name} is in the store, but {fault}; it stays as it is until it is submitted again \
+         or destroyed"
+    ))
 }
 
 impl From<StoreError> for ApiError {

@@ -35,7 +35,8 @@ pub async fn list(
 pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Unit>, ApiError> {
     let mirror = api.now().await?;
     let cluster = mirror.read();
-    let stored = cluster.units.get(&name).ok_or_else(|| ApiError::no_such_unit(&name))?;
+    let stored = cluster.units.get(&name);
+    let stored = stored.ok_or_else(|| ApiError::not_among(&cluster, &name))?;
     Ok(Json(entity::unit(&cluster, &name, stored, File::With)))
 }
 

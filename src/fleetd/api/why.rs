@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Api;
-use super::answer::ApiError;
+use super::answer::{ApiError, unreadable};
 use super::ask::Named;
 use crate::api::{Refusal, Why, WhyStatus};
 use crate::fleetd::engine::{self, Change, Plan, schedule};
@@ -20,6 +20,7 @@ pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Why>
     let why = api.thinker.think(move || {
         let cluster = mirror.read().to_think_about();
         explain(&cluster, &name, SystemTime::now().into())
+            .or_else(|| explain_unreadable(&cluster, &name))
             .ok_or_else(|| ApiError::no_such_unit(&name))
     });
     why.await.map(Json)
@@ -39,6 +40,14 @@ fn explain(cluster: &Cluster, name: &UnitName, now: Timestamp) -> Option<Why> {
     };
     let refusals = refusals(cluster, &plan, name);
     Some(Why { name: name.clone(), status, reason, machine_ids: machines, refusals })
+}
+
+/// How a unit stands whose record another hand wrote; `None` when there is no such unit. Pure.
+fn explain_unreadable(cluster: &Cluster, name: &UnitName) -> Option<Why> {
+    let reason = unreadable(cluster, name)?;
+    let machine_ids: Vec<MachineId> = cluster.machines_of(name).map(|(id, _)| id.clone()).collect();
+    let status = if machine_ids.is_empty() { WhyStatus::Pending } else { WhyStatus::Placed };
+    Some(Why { name: name.clone(), status, reason, machine_ids, refusals: Vec::new() })
 }
 
 /// Why a unit shall be on no machine at all; `None` if it shall be on one.

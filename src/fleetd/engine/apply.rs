@@ -5,6 +5,7 @@
 use std::fmt::Display;
 
 use super::departed::{Departure, Fate};
+use super::litter::Litter;
 use super::plan::{Change, Decision};
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
@@ -38,6 +39,12 @@ impl Decided for Decision {
 impl Decided for Departure {
     fn word(&self) -> &'static str {
         self.fate.word()
+    }
+}
+
+impl Decided for Litter {
+    fn word(&self) -> &'static str {
+        "litter"
     }
 }
 
@@ -118,6 +125,13 @@ pub fn guard_departure(departure: &Departure, cluster: &Cluster) -> Guarded {
         Fate::Forgotten => (gone(), vec![Op::Delete(lost), Op::Delete(known.clone())]),
     };
     Guarded(Txn { when, then, otherwise: Vec::new() })
+}
+
+/// The same for what another hand wrote.
+pub fn guard_litter(litter: &Litter) -> Guarded {
+    let key = litter.key.to_string();
+    let when = vec![Compare::Modified(key.clone(), litter.modified)];
+    Guarded(Txn { when, then: vec![Op::Delete(key)], otherwise: Vec::new() })
 }
 
 fn unit_unchanged(cluster: &Cluster, name: &UnitName) -> Compare {

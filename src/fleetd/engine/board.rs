@@ -2,6 +2,7 @@
 //! It keeps the books; it decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::order::{self, Replacements};
 use crate::fleetd::registry::{Cluster, StoredUnit};
@@ -58,13 +59,23 @@ impl<'a> Board<'a> {
 
     /// Puts a unit on a live machine.
     pub fn put(&mut self, name: &'a UnitName, unit: &'a StoredUnit, machine: &'a MachineId) {
+        self.occupy(name, &unit.requirements, machine);
+    }
+
+    /// Leaves a unit on a live machine of which nobody knows what it asks for.
+    pub fn leave(&mut self, name: &'a UnitName, machine: &'a MachineId) {
+        static UNKNOWN: LazyLock<Requirements> = LazyLock::new(Requirements::default);
+        self.occupy(name, &UNKNOWN, machine);
+    }
+
+    fn occupy(&mut self, name: &'a UnitName, wants: &'a Requirements, machine: &'a MachineId) {
         let Some(spot) = self.spots.get_mut(machine) else {
             return;
         };
         let load = spot.units.len();
-        spot.units.insert(name, &unit.requirements);
-        if !unit.requirements.conflicts.is_empty() {
-            spot.quarrelsome.insert(name, &unit.requirements);
+        spot.units.insert(name, wants);
+        if !wants.conflicts.is_empty() {
+            spot.quarrelsome.insert(name, wants);
         }
         let now = spot.units.len();
         self.reweigh(machine, load, now);

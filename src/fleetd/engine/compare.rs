@@ -21,7 +21,8 @@ pub fn plan(pass: Pass<'_>) -> Plan {
         if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
             decide(&mut decisions, machine, Change::Expire);
         }
-        for unit in schedule.units.keys().filter(|name| !kept(name)) {
+        let named = schedule.units.keys().chain(&schedule.unreadable);
+        for unit in named.filter(|name| !kept(name) && !cluster.is_unreadable(name)) {
             let reason = drop_reason(&pass, machine, unit);
             decide(&mut decisions, machine, Change::Unassign { unit: unit.clone(), reason });
         }
@@ -76,23 +77,28 @@ fn updates<'a>(
         return;
     };
     for name in units {
-        let (Some(stored), Some(was)) = (cluster.units.get(*name), schedule.units.get(*name))
-        else {
-            continue;
-        };
+        let Some(stored) = cluster.units.get(*name) else { continue };
         let to = assignment(stored);
-        let reason = if to.hash != was.hash {
-            UpdateReason::File
-        } else if to.desired != was.desired {
-            UpdateReason::Desired(to.desired)
-        } else if to.launch != was.launch {
-            UpdateReason::Launch
-        } else if to.global != was.global {
-            UpdateReason::File
-        } else {
-            continue;
-        };
-        decide(decisions, machine, Change::Update { unit: (*name).clone(), to, reason });
+        if let Some(reason) = update_reason(schedule, name, &to) {
+            decide(decisions, machine, Change::Update { unit: (*name).clone(), to, reason });
+        }
+    }
+}
+
+/// Why a schedule has to say something else of a unit than it does, if it has to.
+fn update_reason(schedule: &Schedule, name: &UnitName, to: &Assignment) -> Option<UpdateReason> {
+    if schedule.unreadable.contains(name) {
+        return Some(UpdateReason::Unreadable);
+    }
+    let was = schedule.units.get(name)?;
+    if to.hash != was.hash {
+        Some(UpdateReason::File)
+    } else if to.desired != was.desired {
+        Some(UpdateReason::Desired(to.desired))
+    } else if to.launch != was.launch {
+        Some(UpdateReason::Launch)
+    } else {
+        (to.global != was.global).then_some(UpdateReason::File)
     }
 }
 

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Applied, Decided, Guarded, apply, guard, guard_departure};
+use super::apply::{Applied, Decided, Guarded, apply, guard, guard_departure, guard_litter};
 use super::departed::{Departure, Departures, departures};
+use super::litter::{Litter, litter};
 use super::plan::Decision;
 use super::schedule::schedule;
 use crate::fleetd::backoff::Backoff;
@@ -162,6 +163,7 @@ impl Engine {
             let due = [gone_for_long, changes_by_itself].into_iter().flatten().min();
             if !self.carry_out(leadership, &mirror, &decisions).await?
                 || !self.carry_out(leadership, &mirror, &departures).await?
+                || !self.carry_out(leadership, &mirror, &sweep(&mirror)).await?
             {
                 return Ok(());
             }
@@ -211,10 +213,14 @@ async fn at(moment: Option<Timestamp>) {
 }
 
 /// Whether anything changed that a schedule depends on. What systemd reports is not among that, nor
-/// how machines are.
+/// how machines are; unless another hand is at work, of which there is more to repair.
 fn news(cluster: &Cluster, since: Revision) -> bool {
-    let said = |key: &Key| matches!(key, Key::State(..) | Key::Survey | Key::Figures(_));
-    let matters = |key: &Key| !said(key) && !matches!(key, Key::Leader | Key::Planned(_));
+    let tampered = !cluster.foreign.is_empty();
+    let matters = |key: &Key| match key {
+        Key::State(..) | Key::Planned(_) => tampered,
+        Key::Survey | Key::Figures(_) | Key::Leader => false,
+        _ => true,
+    };
     cluster.changed_since(since).is_none_or(|mut keys| keys.any(matters))
 }
 
@@ -230,6 +236,15 @@ fn part(
         (departure, guarded)
     });
     (guarded.collect(), next)
+}
+
+/// What to take away of what another hand wrote.
+fn sweep(mirror: &Mirror<Cluster>) -> Vec<(Litter, Guarded)> {
+    let guarded = |litter: Litter| {
+        let guarded = guard_litter(&litter);
+        (litter, guarded)
+    };
+    litter(&mirror.read()).into_iter().map(guarded).collect()
 }
 
 /// One pass over the cluster as it stands, and when to do the next if nothing changes.

@@ -1,9 +1,8 @@
 //! Who runs where: one machine of the cluster leads, looks at everything that is stored, and
 //! writes each machine's schedule.
 //!
-//! `schedule` decides and is pure, as is `departed`; `apply` writes their decisions, under the
-//! leader's key. This room
-//! must not know systemd, nor how a machine carries its schedule out.
+//! `schedule` decides and is pure, as are `departed` and `litter`; `apply` writes their decisions,
+//! under the leader's key. This room must not know systemd, nor how a machine carries its schedule out.
 
 mod apply;
 mod board;
@@ -12,6 +11,7 @@ mod departed;
 mod filter;
 mod history;
 mod lead;
+mod litter;
 mod order;
 mod plan;
 mod schedule;

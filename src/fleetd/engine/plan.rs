@@ -96,6 +96,8 @@ pub enum UpdateReason {
     Desired(TargetState),
     /// It was started anew.
     Launch,
+    /// What the schedule says of it does not read.
+    Unreadable,
 }
 
 /// Why a unit is taken from a machine.
@@ -162,6 +164,7 @@ impl fmt::Display for UpdateReason {
             UpdateReason::File => f.write_str("its file changed"),
             UpdateReason::Desired(state) => write!(f, "it shall be {state}"),
             UpdateReason::Launch => f.write_str("started anew"),
+            UpdateReason::Unreadable => f.write_str("what its schedule says does not read"),
         }
     }
 }

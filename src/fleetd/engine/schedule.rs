@@ -59,12 +59,16 @@ impl<'a> Pass<'a> {
     fn on(cluster: &'a Cluster, now: Timestamp) -> Pass<'a> {
         let mut before: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (machine, schedule) in &cluster.schedule {
-            for name in schedule.units.keys() {
+            for name in schedule.units.keys().chain(&schedule.unreadable) {
                 before.entry(name).or_default().push(machine);
             }
         }
+        let mut board = Board::of(cluster);
+        for (name, machines) in before.iter().filter(|(name, _)| cluster.is_unreadable(name)) {
+            machines.iter().for_each(|machine| board.leave(name, machine));
+        }
         Pass {
-            board: Board::of(cluster),
+            board,
             assigned: BTreeMap::new(),
             dropped: BTreeMap::new(),
             refused: BTreeMap::new(),

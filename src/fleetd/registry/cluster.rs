@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::change_log::ChangeLog;
+use super::foreign::{Fault, Foreign};
 use super::keys::Key;
 use super::mirror::View;
 use super::records::{
@@ -15,7 +16,7 @@ use super::records::{
 };
 use super::schedule::Schedule;
 use super::store::{Event, KeyValue, Range, Revision};
-use crate::fleetd::chain::{BoxedError, chain};
+use crate::fleetd::chain::BoxedError;
 use crate::model::{MachineId, Requirements, TargetState, validate};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
 
@@ -42,6 +43,8 @@ pub struct Cluster {
     pub figures: BTreeMap<MachineId, FiguresRecord>,
     /// Who leads.
     pub leader: Option<LeaderRecord>,
+    /// What another hand wrote under these keys.
+    pub foreign: BTreeMap<Key, Foreign>,
     /// The revision all this stood at.
     seen: Revision,
     log: ChangeLog,
@@ -122,6 +125,7 @@ impl Cluster {
             machines: self.machines.clone(),
             metadata: self.metadata.clone(),
             schedule: self.schedule.clone(),
+            foreign: self.foreign.clone(),
             holders: self.holders.clone(),
             leader: self.leader.clone(),
             ..Cluster::default()
@@ -134,11 +138,38 @@ impl Cluster {
         self.log.since(revision)
     }
 
-    /// A value that does not read is skipped: what was known before still stands, since it is what
-    /// the cluster's machines act on too.
+    /// Whether a unit is stored whose record does not read. It stays where it is: nobody knows what
+    /// is wanted of it.
+    pub fn is_unreadable(&self, name: &UnitName) -> bool {
+        !self.foreign.is_empty() && self.foreign.contains_key(&Key::Unit(name.clone()))
+    }
+
+    /// What another hand wrote is noted, and counts for nothing.
     fn put(&mut self, key: &Key, entry: &KeyValue) {
-        if let Err(problem) = self.try_put(key, entry) {
-            tracing::error!(key = entry.key, error = %chain(&*problem), "skipping an unreadable value");
+        let unreadable = |problem: BoxedError| Fault::unreadable(&*problem);
+        let fleets =
+            Fault::of(key, entry).and_then(|()| self.try_put(key, entry).map_err(unreadable));
+        match fleets {
+            Ok(()) => drop(self.foreign.remove(key)),
+            Err(fault) => {
+                fault.report(entry);
+                self.doubt(key);
+                self.foreign.insert(key.clone(), Foreign { modified: entry.modified, fault });
+            }
+        }
+    }
+
+    /// What is known under a key that another hand overwrote. Its owner will repair a session's, so
+    /// that still stands; of the others nobody can say what is wanted.
+    fn doubt(&mut self, key: &Key) {
+        match key {
+            Key::Unit(_) | Key::Planned(_) | Key::Lost(_) => self.remove(key.clone()),
+            Key::Schedule(machine, name) => {
+                let schedule = self.schedule.entry(machine.clone()).or_default();
+                schedule.units.remove(name);
+                schedule.unreadable.insert(name.clone());
+            }
+            _ => {}
         }
     }
 
@@ -157,6 +188,7 @@ impl Cluster {
             Key::Schedule(machine, name) => {
                 let assignment: Assignment = decode(&entry.key, value)?;
                 let schedule = self.schedule.entry(machine.clone()).or_default();
+                schedule.unreadable.remove(name);
                 schedule.units.insert(name.clone(), assignment);
             }
             Key::Planned(machine) => {
@@ -213,12 +245,14 @@ impl Cluster {
             on.keys().map(|machine| Key::State(name.clone(), machine.clone()))
         });
         let figures = self.figures.keys().cloned().map(Key::Figures);
+        let foreign = self.foreign.keys().cloned();
         let machines = machines.chain(known).chain(lost).chain(figures);
-        let all = units.chain(machines).chain(holders).chain(leader).chain(metadata);
+        let all = foreign.chain(units).chain(machines).chain(holders).chain(leader).chain(metadata);
         all.chain(planned).chain(schedule).chain(states).collect()
     }
 
     fn remove(&mut self, key: Key) {
+        self.foreign.remove(&key);
         match key {
             Key::Unit(name) => drop(self.units.remove(&name)),
             Key::Metadata(machine, name) => {
@@ -227,6 +261,7 @@ impl Cluster {
             Key::Schedule(machine, name) => {
                 remove_within(&mut self.schedule, &machine, |schedule| {
                     schedule.units.remove(&name);
+                    schedule.unreadable.remove(&name);
                 });
             }
             Key::Planned(machine) => {
@@ -247,8 +282,8 @@ impl Cluster {
 }
 
 impl View for Cluster {
-    /// What stands now, as changes to what stood: readers of the log miss nothing, and a value
-    /// that does not read leaves what was known, as it would have done in a watch.
+    /// What stands now, as changes to what stood: readers of the log miss nothing, and what another
+    /// hand wrote counts for nothing, as it would have done in a watch.
     fn replace(&mut self, range: Range) {
         // The first read, or a store that began anew: nothing to compare with.
         if self.seen == Revision::default() || range.revision < self.seen {
@@ -256,7 +291,10 @@ impl View for Cluster {
         }
         let mut gone = self.keys();
         for entry in &range.entries {
-            let Some(key) = Key::parse(&entry.key) else { continue };
+            let Some(key) = Key::parse(&entry.key) else {
+                Fault::UnknownKey.report(entry);
+                continue;
+            };
             gone.remove(&key);
             if entry.modified > self.seen {
                 self.log.push(range.revision, &key);
@@ -272,11 +310,12 @@ impl View for Cluster {
 
     fn apply(&mut self, revision: Revision, event: Event) {
         self.seen = revision;
-        let key = match &event {
-            Event::Put(entry) => Key::parse(&entry.key),
-            Event::Deleted(key) => Key::parse(key),
+        let Some(key) = Key::parse(event.key()) else {
+            if let Event::Put(entry) = &event {
+                Fault::UnknownKey.report(entry);
+            }
+            return;
         };
-        let Some(key) = key else { return };
         self.log.push(revision, &key);
         match event {
             Event::Put(entry) => self.put(&key, &entry),
@@ -321,6 +360,7 @@ fn remove_within<K: Ord, V: Default + PartialEq>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::store::LeaseId;
     use super::*;
 
     fn entry(key: &str, value: &str, modified: i64) -> KeyValue {
@@ -330,7 +370,7 @@ mod tests {
             value: value.as_bytes().to_vec(),
             created: at,
             modified: at,
-            lease: None,
+            lease: Some(LeaseId(1)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Registry;
 use super::keys::Key;
 use super::records::{LeaderRecord, encode};
-use super::store::{Committed, Compare, LeaseId, Op, Revision, StoreError};
+use super::store::{Committed, Compare, Event, LeaseId, Op, Revision, StoreError};
 
 /// Proof of having won the leader key: its lease, and the revision at which it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,11 +17,27 @@ pub struct Leadership {
 }
 
 impl Registry {
-    /// Returns once nobody leads.
+    /// Returns once nobody leads. A leader's key hangs on its lease: one that does not would name
+    /// the same leader for ever, and is removed.
     pub async fn leader_vacancy(&self) -> Result<(), StoreError> {
-        match self.get(&Key::Leader).await? {
-            (None, _) => Ok(()),
-            (Some(_), seen) => self.until_gone(&Key::Leader, seen).await,
+        let removed = |event: &Event| match event {
+            Event::Deleted(_) => Some(true),
+            Event::Put(entry) => entry.lease.is_none().then_some(false),
+        };
+        loop {
+            let seen = match self.get(&Key::Leader).await? {
+                (None, _) => return Ok(()),
+                (Some(entry), seen) if entry.lease.is_none() => {
+                    self.remove_foreign(&entry).await?;
+                    seen
+                }
+                (Some(_), seen) => seen,
+            };
+            match self.first_after(&Key::Leader, seen, removed).await {
+                Ok(Some(true)) => return Ok(()),
+                Ok(Some(false) | None) | Err(StoreError::Compacted { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod change_log;
 mod cluster;
 mod embedded;
 mod etcd;
+mod foreign;
 mod keys;
 mod leader;
 mod machines;
@@ -26,6 +27,7 @@ use std::time::Duration;
 pub use cluster::{Cluster, StoredKnown, StoredMachine, StoredUnit};
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
+pub use foreign::{Fault, Foreign};
 pub use keys::{Key, schedule_of};
 pub use leader::Leadership;
 pub use machines::MetadataChange;
@@ -35,7 +37,7 @@ pub use records::{
     LostRecord, MachineRecord, StateRecord, UnitRecord, decode, encode,
 };
 pub use schedule::Schedule;
-pub use session::{Present, Won};
+pub use session::{Disturbance, Present, Won};
 pub use store::{
     Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
     Revision, Store, StoreError, Txn, Watch,
@@ -136,14 +138,35 @@ impl Registry {
 
     /// Waits for a key to be deleted after `seen`; `false` when the watch ends before that.
     async fn deleted_after(&self, key: &Key, seen: Revision) -> Result<bool, StoreError> {
-        // The watch is on a prefix: another key may begin with this one's name.
-        let deleted = Event::Deleted(key.to_string());
-        let mut changes = self.store.watch(&key.to_string(), seen.next()).await?;
+        let deleted = |event: &Event| matches!(event, Event::Deleted(_)).then_some(());
+        Ok(self.first_after(key, seen, deleted).await?.is_some())
+    }
+
+    /// What `looked_for` makes of the first change of a key after `seen` of which it makes
+    /// something; `None` when the watch ends before that.
+    async fn first_after<T>(
+        &self,
+        key: &Key,
+        seen: Revision,
+        looked_for: impl Fn(&Event) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let name = key.to_string();
+        let mut changes = self.store.watch(&name, seen.next()).await?;
         while let Some(change) = changes.recv().await {
-            if change?.events.contains(&deleted) {
-                return Ok(true);
+            // The watch is on a prefix: another key may begin with this one's name.
+            let found =
+                change?.events.iter().filter(|event| event.key() == name).find_map(&looked_for);
+            if found.is_some() {
+                return Ok(found);
             }
         }
-        Ok(false)
+        Ok(None)
+    }
+
+    /// Removes what another hand wrote where a session's key belongs, unless it has changed.
+    async fn remove_foreign(&self, entry: &KeyValue) -> Result<(), StoreError> {
+        Fault::NoSession.report(entry);
+        let unchanged = Compare::Modified(entry.key.clone(), entry.modified);
+        self.commit_if(vec![unchanged], vec![Op::Delete(entry.key.clone())]).await.map(drop)
     }
 }

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::foreign::Fault;
 use super::store::KeyValue;
-use crate::fleetd::chain::chain;
 use crate::model::{MachineId, TargetState, Timestamp};
 use crate::unitfile::{UnitHash, UnitName};
 
@@ -221,9 +221,7 @@ pub fn decode<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, Garbage
 /// Reads a stored value; one that does not read is reported and skipped.
 pub(super) fn readable<T: DeserializeOwned>(entry: &KeyValue) -> Option<T> {
     decode(&entry.key, &entry.value)
-        .inspect_err(|garbage| {
-            tracing::error!(error = %chain(garbage), "skipping an unreadable value");
-        })
+        .inspect_err(|garbage| Fault::unreadable(garbage).report(entry))
         .ok()
 }
 

@@ -1,6 +1,6 @@
 //! What one machine shall have, as the engine wrote it; the agent's own mirror. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::Key;
 use super::mirror::View;
@@ -15,16 +15,28 @@ pub struct Schedule {
     pub planned: Option<Revision>,
     /// Its units.
     pub units: BTreeMap<UnitName, Assignment>,
+    /// Units of which it says something that does not read.
+    pub unreadable: BTreeSet<UnitName>,
 }
 
 impl Schedule {
+    /// Whether a unit that it does not name shall be stopped on a machine that lives this life.
+    pub fn is_complete_for(&self, life: Option<Revision>) -> bool {
+        life.is_some() && self.planned == life && self.unreadable.is_empty()
+    }
+
     /// An assignment that does not read changes nothing: what `before` says goes on.
     fn put(&mut self, entry: &KeyValue, before: Option<&Schedule>) {
         match Key::parse(&entry.key) {
             Some(Key::Planned(_)) => self.planned = readable(entry).map(Revision),
             Some(Key::Schedule(_, name)) => {
                 let known = || before.and_then(|before| before.units.get(&name).cloned());
-                if let Some(assignment) = readable(entry).or_else(known) {
+                let read = readable(entry);
+                match read.is_some() {
+                    true => self.unreadable.remove(&name),
+                    false => self.unreadable.insert(name.clone()),
+                };
+                if let Some(assignment) = read.or_else(known) {
                     self.units.insert(name, assignment);
                 }
             }
@@ -44,7 +56,10 @@ impl View for Schedule {
             Event::Put(entry) => self.put(&entry, None),
             Event::Deleted(key) => match Key::parse(&key) {
                 Some(Key::Planned(_)) => self.planned = None,
-                Some(Key::Schedule(_, name)) => drop(self.units.remove(&name)),
+                Some(Key::Schedule(_, name)) => {
+                    self.units.remove(&name);
+                    self.unreadable.remove(&name);
+                }
                 _ => {}
             },
         }

@@ -10,7 +10,7 @@ use super::records::{
     HolderRecord, KnownRecord, MachineRecord, StateRecord, UnitRecord, encode, readable,
 };
 use super::store::{
-    Committed, Compare, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
+    Committed, Compare, Event, KeyValue, LeaseId, Op, OpResult, Revision, StoreError, Txn,
 };
 use super::{NESTED_MAX, Registry};
 use crate::model::{MachineId, Timestamp};
@@ -29,6 +29,15 @@ pub struct Present {
     pub seen: Revision,
 }
 
+/// What befell the key of a machine that is of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disturbance {
+    /// It was removed, with the session or by hand.
+    Removed,
+    /// Another hand wrote it.
+    Overwritten,
+}
+
 /// What came of an attempt to win a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Won {
@@ -40,30 +49,72 @@ pub struct Won {
     pub unit: Option<UnitRecord>,
     /// The store's revision: a holder that is another one is to be watched from here.
     pub revision: Revision,
+    /// When another hand wrote the holder's key, if one did: on no session, and so for nobody.
+    pub foreign: Option<Revision>,
 }
 
 impl Registry {
-    /// Which cluster this is: an id that the first agent to ask gave to the store.
-    pub async fn cluster_id(&self) -> Result<Uuid, StoreError> {
+    /// Which cluster this is: an id that the first agent to ask gave to the store. One that does
+    /// not read is repaired by who knows it.
+    pub async fn cluster_id(&self, known: Option<Uuid>) -> Result<Uuid, StoreError> {
         let key = Key::Cluster.to_string();
         let new = Uuid::new_v4();
-        let put = Op::Put { key: key.clone(), value: encode(&new), lease: None };
+        let put = |id: Uuid| Op::Put { key: key.clone(), value: encode(&id), lease: None };
         let when = vec![Compare::Absent(key.clone())];
-        let otherwise = vec![Op::Get(key)];
-        let mut answer = self.store.commit(Txn { when, then: vec![put], otherwise }).await?;
-        let found = answer.results.pop().and_then(only).as_ref().and_then(readable);
-        // An id that does not read is as good as any other that is not the one we know.
-        Ok(found.unwrap_or(new))
+        let txn = Txn { when, then: vec![put(new)], otherwise: vec![Op::Get(key.clone())] };
+        let Some(entry) = self.store.commit(txn).await?.results.pop().and_then(only) else {
+            return Ok(new);
+        };
+        match (readable(&entry), known) {
+            (Some(found), _) => Ok(found),
+            (None, Some(known)) => {
+                let unchanged = Compare::Modified(key.clone(), entry.modified);
+                self.commit_if(vec![unchanged], vec![put(known)]).await?;
+                Ok(known)
+            }
+            (None, None) => Err(StoreError::refused(
+                "ask which cluster this is",
+                "what stands under `cluster` does not read; a machine that was of the cluster \
+                 repairs it when it comes back. Where none is left, remove that key",
+            )),
+        }
     }
 
-    /// What stands under a machine's key. A record that does not read counts as none of ours:
-    /// joining will fail on it until it is removed by hand.
+    /// What stands under a machine's key. What hangs on no session is nobody's life, and is removed.
+    /// A record that does not read is another's: joining fails on it until its session ends.
     pub async fn present(&self, machine: &MachineId) -> Result<Option<Present>, StoreError> {
         let (entry, seen) = self.get(&Key::Machine(machine.clone())).await?;
+        if let Some(entry) = entry.as_ref().filter(|entry| entry.lease.is_none()) {
+            self.remove_foreign(entry).await?;
+            return Ok(None);
+        }
         Ok(entry.and_then(|entry| {
             let record = readable(&entry)?;
             Some(Present { record, lease: entry.lease, created: entry.created, seen })
         }))
+    }
+
+    /// Returns once another hand than this session's changed the key of a machine that joined at
+    /// `life`. `None`: there was no watching it; ask again.
+    pub async fn disturbance(
+        &self,
+        machine: &MachineId,
+        life: Revision,
+        lease: LeaseId,
+    ) -> Result<Option<Disturbance>, StoreError> {
+        let key = Key::Machine(machine.clone());
+        let disturbance = |event: &Event| match event {
+            Event::Deleted(_) => Some(Disturbance::Removed),
+            Event::Put(entry) => (entry.lease != Some(lease)).then_some(Disturbance::Overwritten),
+        };
+        let (entry, now) = self.get(&key).await?;
+        match entry {
+            Some(entry) if entry.created == life && entry.lease == Some(lease) => {
+                self.first_after(&key, now, disturbance).await
+            }
+            Some(entry) if entry.created == life => Ok(Some(Disturbance::Overwritten)),
+            _ => Ok(Some(Disturbance::Removed)),
+        }
     }
 
     /// Returns once a machine's key, last seen at `seen`, is gone.
@@ -143,6 +194,22 @@ impl Registry {
             all.extend(outcomes.map(|(name, result)| won(name, result, machine, lease, revision)));
         }
         Ok(all)
+    }
+
+    /// Becomes the holder of a unit that runs here, in the place of what another hand wrote at
+    /// `foreign`: nobody else can have won it. `false`: that key has changed.
+    pub async fn take_over(
+        &self,
+        machine: &MachineId,
+        lease: LeaseId,
+        name: &UnitName,
+        foreign: Revision,
+    ) -> Result<bool, StoreError> {
+        let key = Key::Holder(name.clone()).to_string();
+        let value = encode(&HolderRecord { machine: machine.clone() });
+        let unchanged = Compare::Modified(key.clone(), foreign);
+        let put = Op::Put { key, value, lease: Some(lease) };
+        Ok(self.commit_if(vec![unchanged], vec![put]).await?.is_some())
     }
 
     /// Reads units.
@@ -246,10 +313,11 @@ fn won(
     lease: LeaseId,
     revision: Revision,
 ) -> Won {
-    let mut won = Won { name: name.clone(), holder: None, unit: None, revision };
+    let mut won = Won { name: name.clone(), holder: None, unit: None, revision, foreign: None };
     if let OpResult::Nested(Committed { succeeded, results, .. }) = result {
         let mut results = results.into_iter();
         let holder = results.next().and_then(only);
+        won.foreign = holder.as_ref().filter(|it| it.lease.is_none()).map(|it| it.modified);
         won.unit = results.next().and_then(only).as_ref().and_then(readable);
         won.holder = match holder {
             _ if succeeded => Some(machine.clone()),

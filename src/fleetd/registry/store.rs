@@ -173,6 +173,16 @@ pub enum Event {
     Deleted(String),
 }
 
+impl Event {
+    /// The key that changed.
+    pub fn key(&self) -> &str {
+        match self {
+            Event::Put(entry) => &entry.key,
+            Event::Deleted(key) => key,
+        }
+    }
+}
+
 /// All changes that one revision made under the watched prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {

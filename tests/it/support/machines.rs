@@ -130,6 +130,18 @@ impl Machines {
         present.created
     }
 
+    /// Writes a key as another hand might: any bytes, on no session.
+    pub async fn write(&self, key: &str, value: impl Into<Vec<u8>>) -> Revision {
+        let put = Op::Put { key: key.to_owned(), value: value.into(), lease: None };
+        self.store.commit(Txn { then: vec![put], ..Txn::default() }).await.unwrap().revision
+    }
+
+    /// What stands under a key.
+    pub async fn read(&self, key: &str) -> Option<Vec<u8>> {
+        let found = self.store.range(key).await.unwrap().entries;
+        found.into_iter().find(|entry| entry.key == key).map(|entry| entry.value)
+    }
+
     /// The keys that changed since the store was at a revision.
     pub fn changed_since(&self, revision: Revision) -> Vec<String> {
         let cluster = self.mirror.read();
