@@ -9,6 +9,7 @@ pub mod api;
 mod args;
 mod backoff;
 mod chain;
+mod clock;
 pub mod config;
 mod durable;
 pub mod engine;

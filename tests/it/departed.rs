@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fleet::fleetd::agent::{Farewell, Standing};
-use fleet::fleetd::engine::{Fate, departures};
+use fleet::fleetd::engine::{Fate, Moment, Wait, departures};
 use fleet::fleetd::registry::{
     Cluster, Event, Facts, Key, KeyValue, KnownRecord, LeaseId, LostRecord, MachineRecord,
     Revision, View, encode,
@@ -24,9 +24,9 @@ fn cluster(live: bool, left: Option<u64>, lost: Option<u64>) -> Cluster {
     let (id, machine) = (MachineId::parse("m1").unwrap(), MachineRecord::default());
     let known = KnownRecord { machine: machine.clone(), left: left.map(at) };
     let mut entries = vec![(Key::Known(id.clone()), encode(&known))];
-    entries.extend(
-        lost.map(|since| (Key::Lost(id.clone()), encode(&LostRecord { since: at(since) }))),
-    );
+    entries.extend(lost.map(|since| {
+        (Key::Lost(id.clone()), encode(&LostRecord { since: at(since), until: None }))
+    }));
     entries.extend(live.then(|| (Key::Machine(id), encode(&machine))));
     let mut cluster = Cluster::default();
     for (key, value) in entries {
@@ -41,9 +41,16 @@ fn cluster(live: bool, left: Option<u64>, lost: Option<u64>) -> Cluster {
 fn who_is_gone_is_lost_or_left_and_forgotten_after_a_week() {
     let now = 10 * WEEK;
     let yesterday = now - 24 * 3600;
+    // Nobody is left to move anything to, and nobody said how long it lives without a heartbeat.
+    let alone = Wait { until: at(now + 31), missing: 1, of: 1 };
     let table = [
         ("there", (true, None, None), vec![], None),
-        ("gone without a word", (false, None, None), vec![Fate::Lost { since: at(now) }], None),
+        (
+            "gone without a word",
+            (false, None, None),
+            vec![Fate::Lost { since: at(now), wait: Some(alone) }],
+            Some(now + 31),
+        ),
         ("lost", (false, None, Some(yesterday)), vec![], Some(yesterday + WEEK)),
         ("left", (false, Some(yesterday), None), vec![], Some(yesterday + WEEK)),
         ("back", (true, None, Some(yesterday)), vec![Fate::Found], None),
@@ -58,7 +65,7 @@ fn who_is_gone_is_lost_or_left_and_forgotten_after_a_week() {
         ("of tomorrow's clock", (false, Some(now + 9), None), vec![], Some(now + 9 + WEEK)),
     ];
     for (case, (live, left, lost), expected, next) in table {
-        let decided = departures(&cluster(live, left, lost), at(now));
+        let decided = departures(&cluster(live, left, lost), &Moment::at(at(now)));
         let fates: Vec<Fate> = decided.all.iter().map(|departure| departure.fate).collect();
         assert_eq!((fates, decided.next), (expected, next.map(at)), "{case}");
     }
@@ -68,7 +75,7 @@ fn who_is_gone_is_lost_or_left_and_forgotten_after_a_week() {
 fn a_lost_machine_that_nobody_knows_is_none() {
     let mut cluster = cluster(false, None, Some(5));
     cluster.apply(Revision(2), Event::Deleted("known/m1".into()));
-    let decided = departures(&cluster, at(WEEK));
+    let decided = departures(&cluster, &Moment::at(at(WEEK)));
     assert_eq!(decided.all.iter().map(|it| it.fate).collect::<Vec<_>>(), [Fate::Found]);
 }
 

@@ -29,6 +29,7 @@ mod store_laws;
 mod systemd_laws;
 mod tidy;
 mod unitfile;
+mod vanished;
 
 mod support {
     pub mod asked;

@@ -13,6 +13,9 @@ use fleet::unitfile::UnitName;
 use crate::support::scenario::{self, Place, Step};
 use crate::support::world::World;
 
+/// Long enough that a machine which vanishes then has nothing to do with one that did before.
+const LATER_SECS: u64 = 3600;
+
 /// A cluster under a script, and the transcript of what was decided.
 #[derive(Default)]
 struct Play {
@@ -26,7 +29,11 @@ impl Play {
         match step {
             Step::Machines(names) => names.iter().for_each(|name| self.boot(name)),
             Step::Boot(name) => self.boot(name),
-            Step::Kill(name) => self.world.kill(&World::machine(name)),
+            Step::Kill(names) => {
+                self.world.pass_secs(LATER_SECS);
+                names.iter().for_each(|name| self.world.kill(&World::machine(name)));
+            }
+            Step::Later => self.world.pass_secs(LATER_SECS),
             Step::Unit(name, contents) => drop(self.files.insert(name.clone(), contents.clone())),
             Step::Command(verb, units) => units.iter().for_each(|unit| self.command(verb, unit)),
             Step::Expect(unit, place) => self.expect(unit, place),
@@ -63,9 +70,9 @@ impl Play {
     /// Lets the engine decide until there is nothing left to decide.
     fn settle(&mut self) {
         for _ in 0..10 {
-            let plan = self.world.plan();
+            let (plan, departures) = (self.world.plan(), self.world.departures());
             self.world.check(&plan);
-            if plan.decisions.is_empty() {
+            if plan.decisions.is_empty() && departures.all.is_empty() {
                 return;
             }
             for decision in &plan.decisions {
@@ -73,7 +80,11 @@ impl Play {
                     writeln!(self.transcript, "  {decision}").unwrap();
                 }
             }
+            for departure in &departures.all {
+                writeln!(self.transcript, "  {departure}").unwrap();
+            }
             self.world.carry_out(&plan);
+            self.world.note(&departures);
         }
         panic!("the engine does not come to rest:\n{}", self.transcript);
     }

@@ -8,13 +8,15 @@ use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::UnitName;
 use proptest::prelude::*;
 
-use crate::support::world::World;
+use crate::support::world::{TTL_SECS, World};
 
 /// What becomes of a random cluster.
 #[derive(Debug, Clone)]
 enum Deed {
     Boot(u8, u8),
     Kill(u8),
+    Leave(u8),
+    Pass(u64),
     Store(u8, u8, TargetState),
     Destroy(u8),
     Plan,
@@ -29,6 +31,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         3 => (0..5u8, 0..3u8).prop_map(|(machine, rack)| Deed::Boot(machine, rack)),
         1 => (0..5u8).prop_map(Deed::Kill),
+        1 => (0..5u8).prop_map(Deed::Leave),
+        1 => (0..2 * TTL_SECS).prop_map(Deed::Pass),
         6 => (0..8u8, 0..10u8, target).prop_map(|(unit, kind, to)| Deed::Store(unit, kind, to)),
         1 => (0..8u8).prop_map(Deed::Destroy),
         2 => Just(Deed::Plan),
@@ -70,31 +74,35 @@ fn play(deeds: &[Deed]) -> World {
                 world.boot(&machine(*id), metadata);
             }
             Deed::Kill(id) => world.kill(&machine(*id)),
+            Deed::Leave(id) => world.leave(&machine(*id)),
+            Deed::Pass(secs) => world.pass_secs(*secs),
             Deed::Store(name, kind, desired) => {
                 let contents = contents(*name, *kind);
                 let launch = world.revision().unsigned_abs();
                 world.store(&unit(*name), &UnitRecord { contents, desired: *desired, launch });
             }
             Deed::Destroy(name) => world.destroy(&unit(*name)),
-            Deed::Plan => {
-                let plan = world.plan();
-                world.check(&plan);
-                world.carry_out(&plan);
-            }
+            Deed::Plan => drop(decide(&mut world)),
         }
     }
     world
 }
 
+/// Decides once, as the engine would, and carries it out; whether there was anything to do.
+fn decide(world: &mut World) -> bool {
+    let (plan, departures) = (world.plan(), world.departures());
+    world.check(&plan);
+    world.carry_out(&plan);
+    world.note(&departures);
+    !plan.decisions.is_empty() || !departures.all.is_empty()
+}
+
 /// Plans until there is nothing left; how often that took.
 fn settle(world: &mut World) -> usize {
     for round in 0..6 {
-        let plan = world.plan();
-        world.check(&plan);
-        if plan.decisions.is_empty() {
+        if !decide(world) {
             return round;
         }
-        world.carry_out(&plan);
     }
     panic!("no rest: {:?}", world.plan().decisions);
 }

@@ -101,6 +101,7 @@ laws! {
         a_lease_lapses_with_its_keys_at_one_revision,
         renewals_keep_a_lease,
         what_is_over_cannot_be_renewed,
+        who_asks_is_told_how_much_time_is_left,
         a_put_on_a_dead_lease_fails_whole,
         a_key_put_without_its_lease_survives_it;
     watches:

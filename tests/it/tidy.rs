@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "fleetd/engine/plan.rs",
     "fleetd/engine/departed.rs",
     "fleetd/engine/litter.rs",
+    "fleetd/engine/vanished.rs",
     "fleetd/agent/diff.rs",
     "fleetd/agent/task.rs",
     "fleetd/api/entity.rs",

@@ -31,13 +31,15 @@ impl Play {
                 self.files.insert(name.clone(), contents.clone());
             }
             Step::Command(verb, units) => self.command(verb, units),
-            Step::Kill(machine) => {
-                self.fleet.kill(machine);
+            Step::Kill(machines) => {
+                machines.iter().for_each(|machine| self.fleet.kill(machine));
                 self.fleet.until_machines(self.fleet.up().len());
                 self.files
                     .iter()
                     .for_each(|(name, contents)| drop(self.fleet.file(name.as_str(), contents)));
             }
+            // Whatever is expected is waited for.
+            Step::Later => {}
             Step::Boot(machine) => self.fleet.boot(machine),
             Step::Expect(unit, place) => self.expect(unit, place),
             Step::Why(unit, words) => self.why(unit, words),

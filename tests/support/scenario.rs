@@ -8,7 +8,8 @@
 //!     [X-Fleet]
 //!     Conflicts=web@*.service
 //! start web@1.service          # submit load start stop unload destroy; instances use their template
-//! kill m1                      # power off
+//! kill m1 m2                   # power off, all of them at once
+//! later                        # so much time goes by that what is waited for comes or is over
 //! boot m1                      # power on, or a machine that joins for the first time
 //! expect web@1.service on m2   # somewhere | nowhere | on M | beside UNIT | apart from UNIT | everywhere
 //! why web@1.service Conflicts  # it waits, and a reason says this
@@ -25,8 +26,10 @@ pub enum Step {
     Unit(UnitName, String),
     /// A command of fleetctl, by its name there.
     Command(String, Vec<UnitName>),
-    /// The machine loses power.
-    Kill(String),
+    /// The machines lose power, all at once.
+    Kill(Vec<String>),
+    /// Time goes by.
+    Later,
     /// The machine has power.
     Boot(String),
     /// Where a unit is to be found.
@@ -80,7 +83,8 @@ fn step(verb: &str, rest: &[&str]) -> Option<Step> {
     Some(match (verb, rest) {
         ("machines", names) => Step::Machines(names.iter().map(ToString::to_string).collect()),
         ("unit", [unit]) => Step::Unit(name(unit)?, String::new()),
-        ("kill", [machine]) => Step::Kill(machine.to_string()),
+        ("kill", [_, ..]) => Step::Kill(rest.iter().map(ToString::to_string).collect()),
+        ("later", []) => Step::Later,
         ("boot", [machine]) => Step::Boot(machine.to_string()),
         ("expect", [unit, place @ ..]) => Step::Expect(name(unit)?, place_of(place)?),
         ("why", [unit, words @ ..]) => Step::Why(name(unit)?, words.join(" ")),

@@ -2,11 +2,14 @@
 //! that every plan must keep, written a second time and plainly.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use fleet::fleetd::engine::{Change, Plan, schedule};
+use fleet::fleetd::engine::{
+    Change, Departure, Departures, Fate, Moment, Plan, departures, schedule, waits,
+};
 use fleet::fleetd::registry::{
-    Assignment, Cluster, Event, HolderRecord, Key, KeyValue, LeaseId, MachineRecord, Revision,
-    UnitRecord, View, encode,
+    Assignment, Cluster, Event, HolderRecord, Key, KeyValue, KnownRecord, LeaseId, LostRecord,
+    MachineRecord, Revision, UnitRecord, View, encode,
 };
 use fleet::model::{MachineId, Requirements, Timestamp};
 use fleet::unitfile::UnitName;
@@ -27,12 +30,10 @@ impl Default for World {
     }
 }
 
-impl World {
-    /// What the engine decides now.
-    pub fn plan(&self) -> Plan {
-        schedule(&self.cluster, self.now)
-    }
+/// How long machines of scripts live without a heartbeat.
+pub const TTL_SECS: u64 = 3;
 
+impl World {
     /// Machines of scripts are named as they are.
     pub fn machine(name: &str) -> MachineId {
         MachineId::parse(name).unwrap()
@@ -42,16 +43,38 @@ impl World {
         self.revision
     }
 
+    /// The moment it is, at which everyone who lives is heard.
+    pub fn moment(&self) -> Moment {
+        Moment::at(self.now)
+    }
+
+    /// What the engine decides now.
+    pub fn plan(&self) -> Plan {
+        schedule(&self.cluster, &self.moment())
+    }
+
+    /// What it decides of machines that are gone.
+    pub fn departures(&self) -> Departures {
+        departures(&self.cluster, &self.moment())
+    }
+
+    /// Time goes by.
+    pub fn pass_secs(&mut self, secs: u64) {
+        self.now = self.now.after(Duration::from_secs(secs));
+    }
+
     pub fn boot(&mut self, id: &MachineId, metadata: BTreeMap<String, String>) {
         let record = MachineRecord {
             ip: format!("ip-of-{id}"),
             metadata,
             version: "test".into(),
             // As the machines have it on which the same scripts are played.
-            agent_ttl_millis: Some(3000),
+            agent_ttl_millis: Some(TTL_SECS * 1000),
             ..MachineRecord::default()
         };
         self.put(Key::Machine(id.clone()), encode(&record));
+        let known = KnownRecord { machine: record, left: None };
+        self.put(Key::Known(id.clone()), encode(&known));
     }
 
     /// The machine's session lapses: its key and its holders go at once.
@@ -65,6 +88,15 @@ impl World {
             .collect();
         self.delete(Key::Machine(id.clone()));
         held.into_iter().for_each(|name| self.delete(Key::Holder(name)));
+    }
+
+    /// The machine says good-bye, and stops everything.
+    pub fn leave(&mut self, id: &MachineId) {
+        self.kill(id);
+        if let Some(known) = self.cluster.known.get(id) {
+            let known = KnownRecord { left: Some(self.now), ..known.record.clone() };
+            self.put(Key::Known(id.clone()), encode(&known));
+        }
     }
 
     pub fn store(&mut self, name: &UnitName, record: &UnitRecord) {
@@ -104,6 +136,24 @@ impl World {
         }
     }
 
+    /// Writes what is decided of machines that are gone, as the engine would.
+    pub fn note(&mut self, departures: &Departures) {
+        for Departure { machine, fate } in &departures.all {
+            let key = Key::Lost(machine.clone());
+            match fate {
+                Fate::Lost { since, wait } => {
+                    let until = wait.map(|wait| wait.until);
+                    self.put(key, encode(&LostRecord { since: *since, until }));
+                }
+                Fate::Found => self.delete(key),
+                Fate::Forgotten => {
+                    self.delete(key);
+                    self.delete(Key::Known(machine.clone()));
+                }
+            }
+        }
+    }
+
     fn assign(&mut self, machine: MachineId, unit: &UnitName, to: &Assignment) {
         self.put(Key::Schedule(machine, unit.clone()), encode(to));
     }
@@ -126,13 +176,15 @@ impl World {
     /// What must hold of the schedule once a plan is carried out, whatever the cluster.
     pub fn check(&self, plan: &Plan) {
         let after = self.after(plan);
+        let waits = waits(&self.cluster, &self.moment());
         let mut on: BTreeMap<&UnitName, BTreeSet<&MachineId>> = BTreeMap::new();
         for (machine, units) in &after {
+            let there = self.cluster.machines.contains_key(machine);
             // What does not read stays, wherever that is.
             let readable: Vec<_> =
                 units.iter().filter(|name| !self.cluster.is_unreadable(name)).collect();
             assert!(
-                readable.is_empty() || self.cluster.machines.contains_key(machine),
+                readable.is_empty() || there || waits.contains_key(machine),
                 "{machine} is gone and still has {units:?}"
             );
             for name in readable {
@@ -142,7 +194,7 @@ impl World {
         for (name, machines) in &on {
             let wants = &self.cluster.units[*name].requirements;
             assert!(wants.global || machines.len() == 1, "{name} is on {machines:?}");
-            for machine in machines {
+            for machine in machines.iter().filter(|id| !waits.contains_key(**id)) {
                 self.check_one(name, wants, machine, &after[*machine]);
             }
         }

@@ -5,13 +5,14 @@
 //! contains a unit that another one holds.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::diff::Hold;
 use super::heart::Heart;
 use super::token::Token;
 use super::{Agent, AgentError, Wake};
 use crate::fleetd::chain::chain;
+use crate::fleetd::clock;
 use crate::fleetd::registry::{Disturbance, LeaseId, MachineRecord, Present, Revision, StoreError};
 use crate::model::Requirements;
 use crate::unitfile::UnitName;
@@ -120,9 +121,9 @@ impl Agent {
     /// This machine says something else of itself from now on.
     pub(super) fn describe(&mut self) {
         let record = self.settings.record.borrow_and_update().clone();
-        let MachineRecord { session, joined, ref facts, .. } = self.record;
+        let MachineRecord { session, agent_ttl_millis, joined, ref facts, .. } = self.record;
         let facts = record.facts.or_else(|| facts.clone());
-        self.record = MachineRecord { session, joined, facts, ..record };
+        self.record = MachineRecord { session, agent_ttl_millis, joined, facts, ..record };
     }
 
     /// Writes down what this machine says of itself, if that is something new. Where its key is
@@ -241,7 +242,8 @@ impl Agent {
         self.record.joined = present.record.joined;
         self.record.facts = self.record.facts.take().or_else(|| present.record.facts.clone());
         self.told = present.record;
-        self.enter(self.session(lease, ttl), present.created);
+        let session = self.session(lease, ttl);
+        self.enter(session, present.created);
         Ok(())
     }
 
@@ -264,7 +266,7 @@ impl Agent {
     async fn join(&mut self) -> Result<(), AgentError> {
         let membership = std::mem::replace(&mut self.membership, Membership::Out);
         let Membership::Settling(session, globals) = membership else { return Ok(()) };
-        self.record.joined = Some(SystemTime::now().into());
+        self.record.joined = Some(clock::now());
         let (machine, record) = (&self.settings.machine, &self.record);
         match self.registry.join(machine, record, session.lease).await {
             Ok(Some(life)) => {
@@ -320,7 +322,8 @@ impl Agent {
         }
     }
 
-    fn session(&self, lease: LeaseId, ttl: Duration) -> Session {
+    fn session(&mut self, lease: LeaseId, ttl: Duration) -> Session {
+        self.record.agent_ttl_millis = u64::try_from(ttl.as_millis()).ok();
         let metrics = self.settings.metrics.clone();
         let heart = Heart::start(self.registry.clone(), lease, ttl, metrics);
         Session { lease, heart }
@@ -364,8 +367,8 @@ impl Agent {
     /// released one by one as they stop. Said once, it is not said again.
     pub(super) async fn step_down(&mut self) -> Result<(), StoreError> {
         let Some(life) = self.membership.life().filter(|_| !self.parted) else { return Ok(()) };
-        let (machine, now) = (&self.settings.machine, SystemTime::now().into());
-        self.registry.leave(machine, life, &self.told, now).await?;
+        let machine = &self.settings.machine;
+        self.registry.leave(machine, life, &self.told, clock::now()).await?;
         self.parted = true;
         Ok(())
     }

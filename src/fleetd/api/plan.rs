@@ -1,7 +1,6 @@
 //! `/plan`: what would come of changes, by the same function that would decide it. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -10,9 +9,10 @@ use super::answer::ApiError;
 use super::units::checked;
 use super::{Api, body, why};
 use crate::api::{Changes, Move, Outlook, Unit, Why, WhyStatus};
-use crate::fleetd::engine::{Change, Plan, schedule};
+use crate::fleetd::clock;
+use crate::fleetd::engine::{Change, Moment, Plan, schedule};
 use crate::fleetd::registry::{Cluster, Put, Revision, StoredUnit, UnitRecord, after_put};
-use crate::model::{MachineId, Timestamp};
+use crate::model::MachineId;
 use crate::unitfile::UnitName;
 
 /// `POST /plan`. The body's largest size bounds the work: one pass over the cluster and what is sent.
@@ -24,7 +24,7 @@ pub async fn post(State(api): State<Api>, request: Request) -> Result<Json<Outlo
         let cluster = mirror.read().to_think_about();
         let after = hypothesis(cluster, &puts, &changes.destroy)?;
         let named: BTreeSet<&UnitName> = puts.keys().chain(&changes.destroy).collect();
-        Ok(outlook(&after, SystemTime::now().into(), puts.keys(), &named))
+        Ok(outlook(&after, &Moment::at(clock::now()), puts.keys(), &named))
     });
     outlook.await.map(Json)
 }
@@ -72,11 +72,11 @@ fn hypothesis(
 /// What the engine would decide. Pure.
 fn outlook<'a>(
     cluster: &Cluster,
-    now: Timestamp,
+    moment: &Moment,
     changed: impl Iterator<Item = &'a UnitName>,
     named: &BTreeSet<&UnitName>,
 ) -> Outlook {
-    let plan = schedule(cluster, now);
+    let plan = schedule(cluster, moment);
     let mut journeys: BTreeMap<&UnitName, Journey<'_>> = BTreeMap::new();
     for decision in &plan.decisions {
         let machine = &decision.machine;

@@ -1,7 +1,5 @@
 //! `/units/NAME/why`: where a unit is, or why it is nowhere, by the same function that decides it.
 
-use std::time::SystemTime;
-
 use axum::Json;
 use axum::extract::State;
 
@@ -9,9 +7,10 @@ use super::Api;
 use super::answer::{ApiError, unreadable};
 use super::ask::Named;
 use crate::api::{Refusal, Why, WhyStatus};
-use crate::fleetd::engine::{self, Change, Plan, schedule};
+use crate::fleetd::clock;
+use crate::fleetd::engine::{self, Change, Moment, Plan, schedule, waits};
 use crate::fleetd::registry::Cluster;
-use crate::model::{MachineId, Requirements, TargetState, Timestamp};
+use crate::model::{MachineId, Requirements, TargetState};
 use crate::unitfile::UnitName;
 
 /// `GET /units/NAME/why`.
@@ -19,7 +18,8 @@ pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Why>
     let mirror = api.now().await?;
     let why = api.thinker.think(move || {
         let cluster = mirror.read().to_think_about();
-        explain(&cluster, &name, SystemTime::now().into())
+        let moment = Moment::at(clock::now());
+        explain(&cluster, &name, &moment)
             .or_else(|| explain_unreadable(&cluster, &name))
             .ok_or_else(|| ApiError::no_such_unit(&name))
     });
@@ -27,14 +27,14 @@ pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Why>
 }
 
 /// How a unit stands with the scheduler; `None` when there is no such unit. Pure.
-fn explain(cluster: &Cluster, name: &UnitName, now: Timestamp) -> Option<Why> {
+fn explain(cluster: &Cluster, name: &UnitName, moment: &Moment) -> Option<Why> {
     let unit = cluster.units.get(name)?;
     let machines: Vec<MachineId> = cluster.machines_of(name).map(|(id, _)| id.clone()).collect();
-    let plan = schedule(cluster, now);
+    let plan = schedule(cluster, moment);
     let (status, reason) = if let Some(reason) = idle(name, unit.desired) {
         (WhyStatus::Inactive, reason.to_owned())
     } else if !machines.is_empty() {
-        (WhyStatus::Placed, placed(cluster, name, &machines, &unit.requirements))
+        (WhyStatus::Placed, placed(cluster, moment, name, &unit.requirements, &machines))
     } else {
         (WhyStatus::Pending, pending(cluster, name, &plan))
     };
@@ -79,12 +79,17 @@ pub fn untaken(cluster: &Cluster) -> String {
 
 fn placed(
     cluster: &Cluster,
+    moment: &Moment,
     name: &UnitName,
-    machines: &[MachineId],
     wants: &Requirements,
+    machines: &[MachineId],
 ) -> String {
     if wants.global {
-        return format!("global: on {} of {} machines", machines.len(), cluster.machines.len());
+        let live = machines.iter().filter(|id| cluster.machines.contains_key(*id)).count();
+        return format!("global: on {live} of {} machines", cluster.machines.len());
+    }
+    if let Some(wait) = waits(cluster, moment).get(&machines[0]) {
+        return format!("{} vanished: {wait}", machines[0].short());
     }
     match (cluster.holders.get(name), wants.machine_of.first()) {
         (Some(holder), _) if *holder != machines[0] => {

@@ -117,8 +117,8 @@ pub fn guard_departure(departure: &Departure, cluster: &Cluster) -> Guarded {
         [Some(absent), unchanged].into_iter().flatten().collect()
     };
     let (when, then) = match departure.fate {
-        Fate::Lost { since } => {
-            let value = encode(&LostRecord { since });
+        Fate::Lost { since, wait } => {
+            let value = encode(&LostRecord { since, until: wait.map(|wait| wait.until) });
             (gone(), vec![Op::Put { key: lost, value, lease: None }])
         }
         Fate::Found => (Vec::new(), vec![Op::Delete(lost)]),

@@ -23,6 +23,8 @@ pub struct Board<'a> {
     by_load: BTreeSet<(usize, &'a MachineId)>,
     /// Where each unit is; several machines for a global one.
     whereabouts: BTreeMap<&'a UnitName, BTreeSet<&'a MachineId>>,
+    /// Where units are left that are on a machine which vanished and is waited for.
+    left_on: BTreeMap<&'a UnitName, &'a MachineId>,
 }
 
 /// One machine on the board.
@@ -54,6 +56,7 @@ impl<'a> Board<'a> {
             replacements: order::replacements(cluster),
             by_load: cluster.machines.keys().map(|id| (0, id)).collect(),
             whereabouts: BTreeMap::new(),
+            left_on: BTreeMap::new(),
         }
     }
 
@@ -97,9 +100,19 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// Whether a unit is on some machine.
+    /// Leaves a unit on a machine that vanished and is waited for.
+    pub fn wait_on(&mut self, name: &'a UnitName, machine: &'a MachineId) {
+        self.left_on.insert(name, machine);
+    }
+
+    /// Whether a unit is left on this machine, which vanished.
+    pub fn is_left_on(&self, name: &UnitName, machine: &MachineId) -> bool {
+        self.left_on.get(name) == Some(&machine)
+    }
+
+    /// Whether a unit has a machine, there or waited for.
     pub fn is_placed(&self, name: &UnitName) -> bool {
-        self.machines_of(name).next().is_some()
+        self.machines_of(name).next().is_some() || self.left_on.contains_key(name)
     }
 
     /// The machines a unit is on.

@@ -24,6 +24,9 @@ pub fn plan(pass: Pass<'_>) -> Plan {
         let named = schedule.units.keys().chain(&schedule.unreadable);
         for unit in named.filter(|name| !kept(name) && !cluster.is_unreadable(name)) {
             let reason = drop_reason(&pass, machine, unit);
+            if reason == UnassignReason::MachineGone && stays(&pass, machine, unit) {
+                continue;
+            }
             decide(&mut decisions, machine, Change::Unassign { unit: unit.clone(), reason });
         }
     }
@@ -65,6 +68,12 @@ fn drop_reason(pass: &Pass<'_>, machine: &MachineId, unit: &UnitName) -> Unassig
             None => UnassignReason::MachineGone,
         },
     }
+}
+
+/// Whether a unit stays in the schedule of a machine that vanished and is waited for.
+fn stays(pass: &Pass<'_>, machine: &MachineId, unit: &UnitName) -> bool {
+    let global = || pass.board.cluster.units.get(unit).is_some_and(|u| u.requirements.global);
+    pass.waits.contains_key(machine) && (pass.board.is_left_on(unit, machine) || global())
 }
 
 fn updates<'a>(

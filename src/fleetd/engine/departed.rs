@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::vanished::{Moment, Wait, waits};
 use crate::fleetd::registry::Cluster;
 use crate::model::{MachineId, Timestamp};
 
@@ -36,6 +37,8 @@ pub enum Fate {
     Lost {
         /// When that was noticed.
         since: Timestamp,
+        /// Where it did not go alone, that nothing of it is moved yet.
+        wait: Option<Wait>,
     },
     /// It is not lost: it is back, or it left in order after all.
     Found,
@@ -44,8 +47,11 @@ pub enum Fate {
 }
 
 /// Compares who was known with who is there.
-pub fn departures(cluster: &Cluster, now: Timestamp) -> Departures {
-    let mut departures = Departures::default();
+pub fn departures(cluster: &Cluster, moment: &Moment) -> Departures {
+    let now = moment.now;
+    let waits = waits(cluster, moment);
+    let next = waits.values().map(|wait| wait.until).min();
+    let mut departures = Departures { next, ..Departures::default() };
     let mut decide = |machine: &MachineId, fate| {
         departures.all.push(Departure { machine: machine.clone(), fate });
     };
@@ -57,9 +63,14 @@ pub fn departures(cluster: &Cluster, now: Timestamp) -> Departures {
     }
     let gone = cluster.known.iter().filter(|(machine, _)| !cluster.machines.contains_key(*machine));
     for (machine, known) in gone {
-        let lost = cluster.lost.get(machine).map(|lost| lost.since);
-        match known.record.left.or(lost) {
-            None => decide(machine, Fate::Lost { since: now }),
+        let (lost, wait) = (cluster.lost.get(machine), waits.get(machine).copied());
+        let since = known.record.left.or(lost.map(|lost| lost.since));
+        let waited = lost.and_then(|lost| lost.until);
+        match since {
+            None => decide(machine, Fate::Lost { since: now, wait }),
+            Some(since) if wait.is_some_and(|wait| Some(wait.until) != waited) => {
+                decide(machine, Fate::Lost { since, wait });
+            }
             Some(since) if now.since(since) >= REMEMBERED => decide(machine, Fate::Forgotten),
             Some(since) => {
                 let due = since.after(REMEMBERED);
@@ -85,7 +96,12 @@ impl fmt::Display for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let machine = self.machine.short();
         match self.fate {
-            Fate::Lost { .. } => write!(f, "! {machine}: its heartbeat ended, it is lost"),
+            Fate::Lost { wait: None, .. } => {
+                write!(f, "! {machine}: its heartbeat ended, it is lost")
+            }
+            Fate::Lost { wait: Some(wait), .. } => {
+                write!(f, "! {machine}: its heartbeat ended, it is lost: {wait}")
+            }
             Fate::Found => write!(f, "! {machine}: no longer lost"),
             Fate::Forgotten => write!(f, "! {machine}: gone for so long that it is forgotten"),
         }

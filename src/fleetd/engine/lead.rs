@@ -1,7 +1,8 @@
 //! The engine's life: wait until nobody leads, win, then keep the schedule right until the
 //! leadership is lost or the daemon stops.
 
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -12,13 +13,15 @@ use super::departed::{Departure, Departures, departures};
 use super::litter::{Litter, litter};
 use super::plan::Decision;
 use super::schedule::schedule;
+use super::vanished::{Moment, is_news};
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
+use crate::fleetd::clock;
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
     Cluster, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError,
 };
-use crate::model::Timestamp;
+use crate::model::{MachineId, Timestamp};
 
 /// How soon, at the soonest, it is looked again at what time alone changes.
 const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
@@ -155,13 +158,10 @@ impl Engine {
         mirror.reach(leadership.term).await?;
         loop {
             let looked_at = *seen.borrow_and_update();
-            let now = SystemTime::now().into();
-            let (departures, gone_for_long) = part(&mirror, now);
-            let begun = Instant::now();
-            let (decisions, changes_by_itself) = decide(&mirror, now);
-            self.settings.metrics.pass(begun.elapsed());
-            let due = [gone_for_long, changes_by_itself].into_iter().flatten().min();
-            if !self.carry_out(leadership, &mirror, &decisions).await?
+            let silent = self.silent(&mirror).await?;
+            let Some(decisions) = self.pass(&mirror, silent) else { continue };
+            let Decisions { units, departures, due } = decisions;
+            if !self.carry_out(leadership, &mirror, &units).await?
                 || !self.carry_out(leadership, &mirror, &departures).await?
                 || !self.carry_out(leadership, &mirror, &sweep(&mirror)).await?
             {
@@ -182,6 +182,34 @@ impl Engine {
                 () = at(due) => {}
             }
         }
+    }
+
+    /// Who else missed a heartbeat. Nobody is asked about unless somebody vanished of whom nothing
+    /// is decided yet.
+    async fn silent(&self, mirror: &Mirror<Cluster>) -> Result<Silent, StoreError> {
+        let sessions = {
+            let cluster = mirror.read();
+            if !is_news(&cluster) {
+                return Ok(None);
+            }
+            let live = cluster.machines.iter();
+            live.filter_map(|(id, machine)| Some((id.clone(), machine.lease?))).collect()
+        };
+        self.registry.silent(sessions).await.map(Some)
+    }
+
+    /// One look at the cluster as it stands. `None` when somebody vanished since it was not asked
+    /// who is silent.
+    fn pass(&self, mirror: &Mirror<Cluster>, silent: Silent) -> Option<Decisions> {
+        let cluster = mirror.read();
+        if silent.is_none() && is_news(&cluster) {
+            return None;
+        }
+        let begun = Instant::now();
+        let moment = Moment { now: clock::now(), silent: silent.unwrap_or_default() };
+        let decisions = decide(&cluster, &moment);
+        self.settings.metrics.pass(begun.elapsed());
+        Some(decisions)
     }
 
     /// Writes decisions, and waits until the mirror shows them; `false`: no longer leading.
@@ -205,7 +233,7 @@ impl Engine {
 async fn at(moment: Option<Timestamp>) {
     match moment {
         Some(moment) => {
-            let left = moment.since(SystemTime::now().into());
+            let left = moment.since(clock::now());
             tokio::time::sleep(left.clamp(LOOK_AGAIN_MIN, LOOK_AGAIN_MAX)).await;
         }
         None => std::future::pending().await,
@@ -224,18 +252,18 @@ fn news(cluster: &Cluster, since: Revision) -> bool {
     cluster.changed_since(since).is_none_or(|mut keys| keys.any(matters))
 }
 
-/// What to write of machines that are gone, and when to look again.
-fn part(
-    mirror: &Mirror<Cluster>,
-    now: Timestamp,
-) -> (Vec<(Departure, Guarded)>, Option<Timestamp>) {
-    let cluster = mirror.read();
-    let Departures { all, next } = departures(&cluster, now);
-    let guarded = all.into_iter().map(|departure| {
-        let guarded = guard_departure(&departure, &cluster);
-        (departure, guarded)
-    });
-    (guarded.collect(), next)
+/// Machines that missed a heartbeat; `None` when nobody asked.
+type Silent = Option<BTreeSet<MachineId>>;
+
+/// What one look at the cluster comes to.
+#[derive(Debug)]
+struct Decisions {
+    /// Of units.
+    units: Vec<(Decision, Guarded)>,
+    /// Of machines that are gone.
+    departures: Vec<(Departure, Guarded)>,
+    /// When to look again, whatever happens.
+    due: Option<Timestamp>,
 }
 
 /// What to take away of what another hand wrote.
@@ -247,16 +275,17 @@ fn sweep(mirror: &Mirror<Cluster>) -> Vec<(Litter, Guarded)> {
     litter(&mirror.read()).into_iter().map(guarded).collect()
 }
 
-/// One pass over the cluster as it stands, and when to do the next if nothing changes.
-fn decide(
-    mirror: &Mirror<Cluster>,
-    now: Timestamp,
-) -> (Vec<(Decision, Guarded)>, Option<Timestamp>) {
-    let cluster = mirror.read();
-    let plan = schedule(&cluster, now);
-    let guarded = plan.decisions.into_iter().map(|decision| {
-        let guarded = guard(&decision, &cluster);
+fn decide(cluster: &Cluster, moment: &Moment) -> Decisions {
+    let Departures { all, next } = departures(cluster, moment);
+    let departures = all.into_iter().map(|departure| {
+        let guarded = guard_departure(&departure, cluster);
+        (departure, guarded)
+    });
+    let plan = schedule(cluster, moment);
+    let units = plan.decisions.into_iter().map(|decision| {
+        let guarded = guard(&decision, cluster);
         (decision, guarded)
     });
-    (guarded.collect(), plan.due)
+    let due = [next, plan.due].into_iter().flatten().min();
+    Decisions { units: units.collect(), departures: departures.collect(), due }
 }

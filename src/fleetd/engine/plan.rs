@@ -138,7 +138,7 @@ impl fmt::Display for Decision {
             Change::Update { unit, reason, .. } => write!(f, "~ {unit} on {machine}: {reason}"),
             Change::Assign { unit, reason, .. } => write!(f, "+ {unit} to {machine}: {reason}"),
             Change::Complete { .. } => write!(f, "= {machine}: its schedule is complete"),
-            Change::Expire => write!(f, "= {machine}: forgotten"),
+            Change::Expire => write!(f, "= {machine}: its schedule has expired"),
         }
     }
 }

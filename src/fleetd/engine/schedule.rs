@@ -1,8 +1,8 @@
 //! Who runs where, as a function of everything that is stored.
 //!
-//! No async, no clock, no log, no I/O: the same cluster at the same time gives the same plan, and a plan that was
-//! carried out gives an empty one. First everything that still fits stays where it is, then what is
-//! left is placed, so that no newcomer pushes out what runs (but for `Replaces=`).
+//! No async, no clock, no log, no I/O: the same cluster at the same moment gives the same plan, and
+//! a plan that was carried out gives an empty one. First everything that still fits stays where it
+//! is, then what is left is placed, so that no newcomer pushes out what runs (but for `Replaces=`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,13 +11,14 @@ use super::compare;
 use super::filter::{self, Refusal};
 use super::order::targets_first;
 use super::plan::{AssignReason, Plan, UnassignReason};
+use super::vanished::{Moment, Wait, waits};
 use crate::fleetd::registry::{Cluster, StoredUnit};
 use crate::model::{MachineId, Timestamp};
 use crate::unitfile::UnitName;
 
-/// Decides what each machine shall have at the moment `now`.
-pub fn schedule(cluster: &Cluster, now: Timestamp) -> Plan {
-    let mut pass = Pass::on(cluster, now);
+/// Decides what each machine shall have at a moment.
+pub fn schedule(cluster: &Cluster, moment: &Moment) -> Plan {
+    let mut pass = Pass::on(cluster, moment);
     let units = targets_first(cluster);
     for &(name, unit) in &units {
         pass.keep(name, unit);
@@ -45,6 +46,8 @@ pub struct Pass<'a> {
     pub dropped: BTreeMap<(&'a MachineId, &'a UnitName), UnassignReason>,
     /// Who refuses units that no machine takes, and global ones.
     pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
+    /// Machines that vanished and are waited for.
+    pub waits: BTreeMap<MachineId, Wait>,
     /// When time alone will change what is decided.
     pub due: Option<Timestamp>,
     #[expect(dead_code, reason = "what waits for a time is decided by it, next")]
@@ -56,7 +59,7 @@ pub struct Pass<'a> {
 type Wanted<'a> = (&'a UnitName, &'a StoredUnit);
 
 impl<'a> Pass<'a> {
-    fn on(cluster: &'a Cluster, now: Timestamp) -> Pass<'a> {
+    fn on(cluster: &'a Cluster, moment: &Moment) -> Pass<'a> {
         let mut before: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (machine, schedule) in &cluster.schedule {
             for name in schedule.units.keys().chain(&schedule.unreadable) {
@@ -72,15 +75,17 @@ impl<'a> Pass<'a> {
             assigned: BTreeMap::new(),
             dropped: BTreeMap::new(),
             refused: BTreeMap::new(),
+            waits: waits(cluster, moment),
             due: None,
-            now,
+            now: moment.now,
             before,
         }
     }
 
-    /// Leaves a unit where it is, if that machine lives and still takes it.
+    /// Leaves a unit where it is, if that machine lives and still takes it, or is waited for.
     fn keep(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
-        for machine in self.before.get(name).cloned().unwrap_or_default() {
+        let before = self.before.get(name).cloned().unwrap_or_default();
+        for &machine in &before {
             let Some(spot) = self.board.spots.get(machine) else {
                 continue;
             };
@@ -94,6 +99,10 @@ impl<'a> Pass<'a> {
                     self.dropped.insert((machine, name), UnassignReason::Refused(refusal));
                 }
             }
+        }
+        let waited_for = before.into_iter().find(|machine| self.waits.contains_key(*machine));
+        if let Some(machine) = waited_for.filter(|_| !self.board.is_placed(name)) {
+            self.board.wait_on(name, machine);
         }
     }
 

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::Metrics;
-use crate::fleetd::registry::{Committed, LeaseId, Range, Revision, Store, StoreError, Txn, Watch};
+use crate::fleetd::registry::{
+    Committed, LeaseId, Range, Revision, Store, StoreError, TimeLeft, Txn, Watch,
+};
 
 /// A store behind a stop-watch.
 #[derive(Debug)]
@@ -58,6 +60,10 @@ impl Store for Metered {
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
         self.measured("renew", self.store.keep_alive(lease)).await
+    }
+
+    async fn time_left(&self, lease: LeaseId) -> Result<Option<TimeLeft>, StoreError> {
+        self.measured("time", self.store.time_left(lease)).await
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {

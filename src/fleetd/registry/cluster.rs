@@ -15,7 +15,7 @@ use super::records::{
     StateRecord, UnitRecord, decode,
 };
 use super::schedule::Schedule;
-use super::store::{Event, KeyValue, Range, Revision};
+use super::store::{Event, KeyValue, LeaseId, Range, Revision};
 use crate::fleetd::chain::BoxedError;
 use crate::model::{MachineId, Requirements, TargetState, validate};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
@@ -74,6 +74,8 @@ pub struct StoredMachine {
     pub record: MachineRecord,
     /// When it joined: names this life of it.
     pub created: Revision,
+    /// The session it hangs on.
+    pub lease: Option<LeaseId>,
 }
 
 /// A machine that is or was of the cluster, as stored.
@@ -123,6 +125,8 @@ impl Cluster {
         Cluster {
             units: self.units.clone(),
             machines: self.machines.clone(),
+            known: self.known.clone(),
+            lost: self.lost.clone(),
             metadata: self.metadata.clone(),
             schedule: self.schedule.clone(),
             foreign: self.foreign.clone(),
@@ -202,7 +206,7 @@ impl Cluster {
             Key::Leader => self.leader = Some(decode(&entry.key, value)?),
             Key::Machine(machine) => {
                 let record: MachineRecord = decode(&entry.key, value)?;
-                let stored = StoredMachine { record, created: entry.created };
+                let stored = StoredMachine { record, created: entry.created, lease: entry.lease };
                 self.machines.insert(machine.clone(), stored);
             }
             Key::Known(machine) => {

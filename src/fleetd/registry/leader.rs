@@ -1,11 +1,19 @@
 //! The engine's operations: to lead, and to write schedules while leading.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Registry;
 use super::keys::Key;
 use super::records::{LeaderRecord, encode};
 use super::store::{Committed, Compare, Event, LeaseId, Op, Revision, StoreError};
+use crate::model::MachineId;
+
+/// How many sessions are asked about at once: answers travel side by side, and a thousand machines
+/// flood nobody.
+const QUESTIONS_AT_ONCE: usize = 32;
 
 /// Proof of having won the leader key: its lease, and the revision at which it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +76,21 @@ impl Registry {
     ) -> Result<Option<Committed>, StoreError> {
         let leading = Compare::Created(Key::Leader.to_string(), leadership.term);
         self.commit_if(vec![leading], steps).await
+    }
+
+    /// Of machines, those whose session was not renewed for more than half of its time. Who lives
+    /// renews it each third.
+    pub async fn silent(
+        &self,
+        sessions: Vec<(MachineId, LeaseId)>,
+    ) -> Result<BTreeSet<MachineId>, StoreError> {
+        let ask = |(machine, lease)| async move {
+            let time = self.store.time_left(lease).await?;
+            let is_silent = time.is_none_or(|time| time.left < time.of / 2);
+            Ok(is_silent.then_some(machine))
+        };
+        let asked = stream::iter(sessions).map(ask).buffer_unordered(QUESTIONS_AT_ONCE);
+        asked.try_filter_map(|silent| async move { Ok(silent) }).try_collect().await
     }
 
     /// Drops history older than `revision`; watches from before it must read anew.

@@ -40,7 +40,7 @@ pub use schedule::Schedule;
 pub use session::{Disturbance, Present, Won};
 pub use store::{
     Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
-    Revision, Store, StoreError, Txn, Watch,
+    Revision, Store, StoreError, TimeLeft, Txn, Watch,
 };
 pub use survey::Question;
 pub use units::{Put, PutError, PutOutcome, after_put};

@@ -113,6 +113,9 @@ pub struct KnownRecord {
 pub struct LostRecord {
     /// When that was noticed.
     pub since: Timestamp,
+    /// Until when nothing of it is moved, where it did not go alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// `engine/leader`: who leads.

@@ -196,6 +196,15 @@ pub struct Changes {
 /// stream also ends when the store goes away. Dropping the receiver cancels the watch.
 pub type Watch = mpsc::Receiver<Result<Changes, StoreError>>;
 
+/// How much of a lease's time is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLeft {
+    /// Until it ends, if nobody renews it. etcd rounds down to seconds.
+    pub left: Duration,
+    /// Of this much, which each renewal gives it again.
+    pub of: Duration,
+}
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -274,6 +283,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Renews a lease for its full time.
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError>;
+
+    /// How much time a lease has left; asking does not renew it. `None`: it has ended.
+    async fn time_left(&self, lease: LeaseId) -> Result<Option<TimeLeft>, StoreError>;
 
     /// Ends a lease and removes its keys at once. Success when it is already gone.
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError>;

@@ -92,6 +92,24 @@ pub async fn what_is_over_cannot_be_renewed(world: World) {
     }
 }
 
+pub async fn who_asks_is_told_how_much_time_is_left(world: World) {
+    let store = &*world.store;
+    let (lease, lapsing) = (grant(store, LONG).await, grant(store, world.short).await);
+    let time = store.time_left(lease).await.expect("an answer").expect("it lives");
+    assert_eq!(time.of, LONG);
+    assert!(time.left > LONG / 2 && time.left <= LONG, "{time:?}");
+    let bound = commit(store, txn([put_leased("k", lapsing)])).await;
+    let mut watch = store.watch("k", bound.revision.next()).await.expect("a watch");
+    for _ in 0..3 {
+        store.time_left(lapsing).await.expect("an answer, which renews nothing");
+    }
+    news(&mut watch).await;
+    store.revoke(lease).await.expect("a revocation");
+    for over in [lease, lapsing, LeaseId(0x1234_5678)] {
+        assert_eq!(store.time_left(over).await.expect("an answer"), None);
+    }
+}
+
 pub async fn a_put_on_a_dead_lease_fails_whole(world: World) {
     let store = &*world.store;
     let lease = grant(store, LONG).await;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fleet::fleetd::registry::{Committed, LeaseId, Range, Revision, Store, StoreError, Txn, Watch};
+use fleet::fleetd::registry::{
+    Committed, LeaseId, Range, Revision, Store, StoreError, TimeLeft, Txn, Watch,
+};
 use tokio::sync::{mpsc, watch};
 
 /// The store, and whether it can be reached.
@@ -75,6 +77,10 @@ impl Store for Cut {
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
         self.reachable()?.keep_alive(lease).await
+    }
+
+    async fn time_left(&self, lease: LeaseId) -> Result<Option<TimeLeft>, StoreError> {
+        self.reachable()?.time_left(lease).await
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {

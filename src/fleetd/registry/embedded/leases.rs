@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::store::LeaseId;
+use super::super::store::{LeaseId, TimeLeft};
 
 /// The longest lease, so that adding one to a point in time cannot overflow. Sessions live for
 /// seconds.
@@ -64,6 +64,12 @@ impl Leases {
     /// Whether a lease lives.
     pub(super) fn contains(&self, id: LeaseId) -> bool {
         self.alive.contains_key(&id)
+    }
+
+    /// How much time a lease has left; `None` when it does not live.
+    pub(super) fn time_left(&self, id: LeaseId, now: Instant) -> Option<TimeLeft> {
+        let lease = self.alive.get(&id)?;
+        Some(TimeLeft { left: lease.ends.saturating_duration_since(now), of: lease.ttl })
     }
 
     /// Ends a lease.

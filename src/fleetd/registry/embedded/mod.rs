@@ -31,7 +31,7 @@ pub use self::error::OpenError;
 
 use self::journal::Journal;
 use self::state::State;
-use super::store::{Committed, LeaseId, Range, Revision, Store, StoreError, Txn, Watch};
+use super::store::{Committed, LeaseId, Range, Revision, Store, StoreError, TimeLeft, Txn, Watch};
 
 /// How long a call waits for the disk. Syncing takes milliseconds; a disk that takes this long is
 /// not answering, and a caller must not hang with it.
@@ -196,6 +196,11 @@ impl Store for EmbeddedStore {
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
         let operation = format!("renew lease {lease}");
         self.shared.run(operation, move |state, now| state.keep_alive(lease, now)).await
+    }
+
+    async fn time_left(&self, lease: LeaseId) -> Result<Option<TimeLeft>, StoreError> {
+        let operation = format!("ask for the time of lease {lease}");
+        self.shared.run(operation, move |state, now| Ok(state.time_left(lease, now))).await
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::store::{Changes, Committed, LeaseId, Range, Revision, StoreError, Txn, Watch};
+use super::super::store::{
+    Changes, Committed, LeaseId, Range, Revision, StoreError, TimeLeft, Txn, Watch,
+};
 use super::feed::Feed;
 use super::journal::{Contents, Entry, Journal, LeaseChange};
 use super::leases::{LONGEST, Leases};
@@ -89,6 +91,10 @@ impl State {
     pub(super) fn keep_alive(&mut self, lease: LeaseId, now: Instant) -> Result<(), StoreError> {
         // Not written down: after a restart a lease has its full time anyway.
         if self.leases.renew(lease, now) { Ok(()) } else { Err(StoreError::LeaseGone { lease }) }
+    }
+
+    pub(super) fn time_left(&self, lease: LeaseId, now: Instant) -> Option<TimeLeft> {
+        self.leases.time_left(lease, now)
     }
 
     /// Ends a lease and removes its keys, all at one revision.

@@ -24,7 +24,9 @@ pub use self::settings::{EtcdSettings, SettingsError, TlsFiles};
 use self::convert::Prefix;
 use self::members::Members;
 use self::renewals::Renewals;
-use super::store::{Committed, LeaseId, Op, Range, Revision, Store, StoreError, Txn, Watch};
+use super::store::{
+    Committed, LeaseId, Op, Range, Revision, Store, StoreError, TimeLeft, Txn, Watch,
+};
 
 /// A cluster's memory, in etcd.
 pub struct EtcdStore {
@@ -112,6 +114,21 @@ impl Store for EtcdStore {
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
         self.renewals.renew(&self.members, lease).await
+    }
+
+    async fn time_left(&self, lease: LeaseId) -> Result<Option<TimeLeft>, StoreError> {
+        let asked = self
+            .members
+            .ask(|client| async move { client.lease_client().time_to_live(lease.0, None).await });
+        match asked.await {
+            // etcd says -1 of a lease that has ended.
+            Ok(answer) => Ok(u64::try_from(answer.ttl()).ok().map(|left| TimeLeft {
+                left: Duration::from_secs(left),
+                of: Duration::from_secs(answer.granted_ttl().unsigned_abs()),
+            })),
+            Err(error) if error.is_lease_gone() => Ok(None),
+            Err(error) => Err(error.of(format!("ask for the time of lease {lease}"))),
+        }
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
