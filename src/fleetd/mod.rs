@@ -11,6 +11,7 @@ mod backoff;
 mod chain;
 mod clock;
 pub mod config;
+pub mod connections;
 mod durable;
 pub mod engine;
 mod facts;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::agent::{Agent, AgentSettings, Farewell};
 use super::api::Api;
 use super::config::Settings;
+use super::connections;
 use super::engine::{Engine, EngineSettings};
 use super::facts;
 use super::identity::{self, OnlyOne};
@@ -75,7 +76,7 @@ pub async fn run(
         .with_metrics(metrics, leading.clone());
     let router = api.router();
     for listener in listeners {
-        sockets::serve(listener, router.clone(), &tasks, stop.clone());
+        connections::serve(listener, router.clone(), &tasks, stop.clone());
     }
     let agent = tokio::spawn(agent.run(told));
     tasks.spawn(engine.run(stop.clone()));

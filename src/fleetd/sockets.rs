@@ -4,11 +4,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use axum::Router;
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Who may connect to a socket that fleetd makes itself: its user and group. Whoever may, may run
 /// anything as root.
@@ -78,18 +75,4 @@ async fn open_unix(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, PermissionsExt::from_mode(SOCKET_MODE))?;
     Ok(listener)
-}
-
-/// Serves requests until `stop`; those under way are finished.
-pub fn serve(listener: Listener, router: Router, tasks: &TaskTracker, stop: CancellationToken) {
-    let stopped = stop.cancelled_owned();
-    tasks.spawn(async move {
-        let served = match listener {
-            Listener::Unix(unix) => axum::serve(unix, router).with_graceful_shutdown(stopped).await,
-            Listener::Tcp(tcp) => axum::serve(tcp, router).with_graceful_shutdown(stopped).await,
-        };
-        if let Err(error) = served {
-            tracing::error!(%error, "serving the API");
-        }
-    });
 }

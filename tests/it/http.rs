@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::api::Api;
+use fleet::fleetd::connections;
 use fleet::fleetd::registry::{EmbeddedStore, MachineRecord, Registry, StateRecord, Store, decode};
 use fleet::fleetd::sockets::{self, Listener};
 use fleet::model::MachineId;
@@ -47,7 +48,7 @@ impl Server {
                 port = tcp.local_addr().unwrap().port();
             }
             let tasks = TaskTracker::new();
-            sockets::serve(listener, router.clone(), &tasks, CancellationToken::new());
+            connections::serve(listener, router.clone(), &tasks, CancellationToken::new());
         }
         Server { registry, folder, port }
     }

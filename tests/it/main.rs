@@ -7,6 +7,7 @@ mod away;
 mod cli;
 mod client;
 mod config;
+mod connections;
 mod departed;
 mod diff;
 mod discovery;

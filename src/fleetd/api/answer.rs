@@ -54,6 +54,12 @@ impl ApiError {
         ApiError { status: StatusCode::REQUEST_TIMEOUT, message }
     }
 
+    /// 409: the cluster holds as much as it may.
+    pub fn full(what: impl std::fmt::Display) -> ApiError {
+        let message = format!("the cluster has {what}, which is the most; destroy some first");
+        ApiError { status: StatusCode::CONFLICT, message }
+    }
+
     /// 413.
     pub fn too_large(limit: usize) -> ApiError {
         let message = format!("the body is larger than {limit} bytes");
@@ -70,6 +76,12 @@ impl ApiError {
     pub fn internal(error: &dyn std::error::Error) -> ApiError {
         let message = chain(error).to_string();
         ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, message }
+    }
+
+    /// 503: there are as many event streams as there may be.
+    pub fn busy(limit: usize) -> ApiError {
+        let message = format!("this machine serves {limit} event streams already; try again later");
+        ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message }
     }
 
     /// 503, with the sentence that fleet's users know.
@@ -103,6 +115,9 @@ impl From<PutError> for ApiError {
     fn from(error: PutError) -> ApiError {
         match error {
             PutError::Store(error) => error.into(),
+            PutError::TooLarge { .. } => {
+                ApiError { status: StatusCode::PAYLOAD_TOO_LARGE, message: error.to_string() }
+            }
             PutError::NoFile(_) | PutError::NoDesiredState(_) | PutError::Contended(_) => {
                 ApiError { status: StatusCode::CONFLICT, message: error.to_string() }
             }

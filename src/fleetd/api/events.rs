@@ -11,6 +11,7 @@ use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{self, KeepAlive};
 use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
 use super::answer::ApiError;
@@ -18,12 +19,18 @@ use super::entity::{self, File};
 use crate::api::{Event, MachineEvent, Ready, StateEvent, UnitEvent};
 use crate::fleetd::registry::{Cluster, Key, Mirror, Revision};
 
+/// The streams that are served at once: fewer than the connections of a listener, so that those who
+/// only wait never keep out who asks.
+pub const STREAMS_MAX: usize = 800;
+
 /// `GET /events`.
 pub async fn stream(
     State(api): State<Api>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, axum::Error>>>, ApiError> {
     let resume = resume_point(&headers)?;
+    let place = Arc::clone(&api.streams).try_acquire_owned();
+    let place = place.map_err(|_| ApiError::busy(STREAMS_MAX))?;
     let mirror = api.now().await?;
     let now = mirror.reached().borrow().unwrap_or_default();
     // An id from the future is of another store, or of this one before it was wiped.
@@ -34,7 +41,7 @@ pub async fn stream(
             (seen, Event::Ready(Ready { revision: seen.0 }))
         }
     };
-    let follower = Follower { mirror, seen };
+    let follower = Follower { mirror, seen, _place: place };
     let changes = stream::unfold(follower, |mut follower| async {
         let mut events = follower.next().await?;
         let last = events.pop().map(|event| (event, Last::Yes));
@@ -63,6 +70,7 @@ fn resume_point(headers: &HeaderMap) -> Result<Option<Revision>, ApiError> {
 struct Follower {
     mirror: Arc<Mirror<Cluster>>,
     seen: Revision,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Follower {

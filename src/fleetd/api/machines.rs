@@ -73,6 +73,9 @@ pub async fn patch(State(api): State<Api>, request: Request) -> Result<StatusCod
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The longest key and the longest value of metadata. Machines carry them in every listing.
+const METADATA_BYTES_MAX: usize = 4096;
+
 fn change(operation: Operation) -> Result<MetadataChange, ApiError> {
     let Operation { op, path, value } = operation;
     // fleet 1.0 took an empty value for none.
@@ -80,6 +83,11 @@ fn change(operation: Operation) -> Result<MetadataChange, ApiError> {
     let (machine, key) = target(&path).ok_or_else(|| {
         ApiError::bad_request(format!("path {path:?} is not /MACHINE-ID/metadata/KEY"))
     })?;
+    if key.len().max(value.as_ref().map_or(0, String::len)) > METADATA_BYTES_MAX {
+        let message =
+            format!("metadata of machine {machine}: {METADATA_BYTES_MAX} bytes is the most");
+        return Err(ApiError::bad_request(message));
+    }
     let value = match (op.as_str(), value) {
         ("add" | "replace", Some(value)) => Some(value),
         ("add" | "replace", None) => {

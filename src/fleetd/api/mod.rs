@@ -27,7 +27,7 @@ use axum::http::Uri;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{BASE, OLD_BASE};
@@ -49,6 +49,7 @@ pub struct Api {
     leading: watch::Receiver<bool>,
     survey: Survey,
     thinker: Thinker,
+    streams: Arc<Semaphore>,
 }
 
 impl Api {
@@ -62,7 +63,8 @@ impl Api {
     ) -> Api {
         let (metrics, leading) = (Metrics::default(), watch::channel(false).1);
         let (survey, thinker) = (Survey::default(), Thinker::default());
-        Api { registry, standing, token_limit, stop, metrics, leading, survey, thinker }
+        let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
+        Api { registry, standing, token_limit, stop, metrics, leading, survey, thinker, streams }
     }
 
     /// Serves what was counted, and whether this machine leads, at `/metrics`.

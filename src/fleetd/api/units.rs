@@ -12,9 +12,17 @@ use super::ask::{Asked, ListQuery, Named};
 use super::entity::{self, File};
 use super::{Api, body, page};
 use crate::api::{REVISION_HEADER, Unit, UnitPage};
-use crate::fleetd::registry::{Put, Revision};
+use crate::fleetd::registry::{Cluster, Put, Revision};
 use crate::model::{TargetState, validate};
 use crate::unitfile::{UnitFile, UnitName};
+
+/// The most units of a cluster. More than one scheduling pass handles in half a second, and a
+/// mistake in a loop long before it fills etcd.
+pub const UNITS_MAX: usize = 100_000;
+
+/// The most that all unit files together may have: an eighth of what etcd stores by default (2 GiB),
+/// since it also keeps what was replaced, and every new leader reads all of it.
+pub const CONTENTS_BYTES_MAX: usize = 256 << 20;
 
 /// `GET /units`.
 pub async fn list(
@@ -53,6 +61,9 @@ pub async fn put(
     let sent = serde_json::from_value(Value::Object(object));
     let sent = sent.map_err(|error| ApiError::bad_request(format!("the body is no unit: {error}")));
     let put = checked(&name, sent?)?;
+    if put.file.is_some() {
+        room_for(&name, &api.registry.cluster().read())?;
+    }
     let outcome = api.registry.put_unit(&name, &put).await?;
     let status = if outcome.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     Ok((status, at(outcome.revision)))
@@ -66,6 +77,21 @@ pub async fn destroy(
     let revision = api.registry.destroy_unit(&name).await?;
     let revision = revision.ok_or_else(|| ApiError::no_such_unit(&name))?;
     Ok((StatusCode::NO_CONTENT, at(revision)))
+}
+
+/// Whether the cluster takes one more unit, as far as this machine has seen: a burst of clients can
+/// exceed the bounds a little, which they have room for.
+fn room_for(name: &UnitName, cluster: &Cluster) -> Result<(), ApiError> {
+    if cluster.units.contains_key(name) {
+        return Ok(());
+    }
+    if cluster.units.len() >= UNITS_MAX {
+        return Err(ApiError::full(format!("{UNITS_MAX} units")));
+    }
+    if cluster.contents_bytes() >= CONTENTS_BYTES_MAX {
+        return Err(ApiError::full(format!("unit files of {} MiB", CONTENTS_BYTES_MAX >> 20)));
+    }
+    Ok(())
 }
 
 fn at(revision: Revision) -> AppendHeaders<[(&'static str, String); 1]> {

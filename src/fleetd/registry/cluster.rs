@@ -47,6 +47,7 @@ pub struct Cluster {
     pub foreign: BTreeMap<Key, Foreign>,
     /// The revision all this stood at.
     seen: Revision,
+    contents_bytes: usize,
     log: ChangeLog,
 }
 
@@ -119,6 +120,11 @@ impl Cluster {
         self.schedule.iter().filter_map(|(id, schedule)| Some((id, schedule.units.get(name)?)))
     }
 
+    /// How much all unit files together have.
+    pub fn contents_bytes(&self) -> usize {
+        self.contents_bytes
+    }
+
     /// A copy of what a schedule is decided on and explained by: for who thinks about it for longer
     /// than changes may wait.
     pub fn to_think_about(&self) -> Cluster {
@@ -130,6 +136,7 @@ impl Cluster {
             metadata: self.metadata.clone(),
             schedule: self.schedule.clone(),
             foreign: self.foreign.clone(),
+            contents_bytes: self.contents_bytes,
             holders: self.holders.clone(),
             leader: self.leader.clone(),
             ..Cluster::default()
@@ -183,7 +190,9 @@ impl Cluster {
             Key::Unit(name) => {
                 let record: UnitRecord = decode(&entry.key, value)?;
                 let unit = StoredUnit::read(name, record, entry.modified)?;
-                self.units.insert(name.clone(), unit);
+                self.contents_bytes += unit.contents.len();
+                let before = self.units.insert(name.clone(), unit);
+                self.contents_bytes -= before.map_or(0, |unit| unit.contents.len());
             }
             Key::Metadata(machine, name) => {
                 let text = String::from_utf8(value.to_vec())?;
@@ -258,7 +267,10 @@ impl Cluster {
     fn remove(&mut self, key: Key) {
         self.foreign.remove(&key);
         match key {
-            Key::Unit(name) => drop(self.units.remove(&name)),
+            Key::Unit(name) => {
+                let unit = self.units.remove(&name);
+                self.contents_bytes -= unit.map_or(0, |unit| unit.contents.len());
+            }
             Key::Metadata(machine, name) => {
                 remove_within(&mut self.metadata, &machine, |set| drop(set.remove(&name)));
             }

@@ -12,6 +12,10 @@ use crate::unitfile::{UnitFile, UnitName};
 /// failure means that another one succeeded, so this many in a row is a storm, not a race.
 const ATTEMPTS_MAX: usize = 32;
 
+/// The largest record of a unit: etcd takes requests of 1.5 MiB, and this leaves room for what is
+/// around it. JSON writes a control character with six, so that a file of 512 KiB can exceed it.
+const RECORD_BYTES_MAX: usize = 1280 * 1024;
+
 /// What a client asks to be stored of a unit.
 #[derive(Debug, Clone, Default)]
 pub struct Put {
@@ -42,6 +46,14 @@ pub enum PutError {
     /// Other clients keep changing the unit.
     #[error("unit {0} is being changed by too many others at once; try again")]
     Contended(UnitName),
+    /// The store does not take it.
+    #[error("unit {name} takes {bytes} bytes in the store; {RECORD_BYTES_MAX} is the most")]
+    TooLarge {
+        /// The unit.
+        name: UnitName,
+        /// Its record's size.
+        bytes: usize,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -59,7 +71,11 @@ impl Registry {
             let Some((record, created)) = next else {
                 return Ok(PutOutcome { created: false, revision });
             };
-            let put = Op::Put { key: key.to_string(), value: encode(&record), lease: None };
+            let value = encode(&record);
+            if value.len() > RECORD_BYTES_MAX {
+                return Err(PutError::TooLarge { name: name.clone(), bytes: value.len() });
+            }
+            let put = Op::Put { key: key.to_string(), value, lease: None };
             let unchanged = unchanged(&key, entry.map(|entry| entry.modified));
             if let Some(committed) = self.commit_if(vec![unchanged], vec![put]).await? {
                 return Ok(PutOutcome { created, revision: committed.revision });
