@@ -107,6 +107,7 @@ mod tests {
                 undo: At(30 * SECOND),
                 till: At(31 * SECOND),
             }],
+            quiets: Vec::new(),
         })
     }
 

@@ -1,22 +1,119 @@
-//! The faults: what is done, what is undone, how long it is left so, and what it may do to units.
+//! The faults, as a table: what is done, what is undone, how long it is left so, and what it may do
+//! to units. Values; `strike` does it.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::machines::{all, cluster, etcdctl};
 use crate::records::Harm;
 
-/// Longer than a session lives after its last renewal.
+/// Long enough for what follows at once. Also a cut that nobody may notice: with the third of the
+/// TTL of 10 s between two renewals it stays below the two thirds after which a fenced unit is stopped.
+const MOMENT: Duration = Duration::from_secs(3);
+
+/// Longer than a client of etcd needs to find out that a member is gone.
+const WHILE: Duration = Duration::from_secs(6);
+
+/// Longer than a session of 10 s lives after its last renewal.
 const PAST_TTL: Duration = Duration::from_secs(14);
 
-/// Shorter than a session that was just renewed lives, and than the two thirds of it after which a
-/// fenced unit is stopped, less the third between renewals.
-const BLINK: Duration = Duration::from_secs(3);
+const LONG: Duration = Duration::from_secs(30);
 
-/// Fills `/run/fleet` to the last byte.
+/// One kind of fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    /// In the words of the table.
+    pub name: &'static str,
+    pub deed: Deed,
+    pub harm: Harm,
+    /// How long it is left so.
+    pub hold: Duration,
+}
+
+/// What is done, and how it is undone; an empty text: nothing is left to undo.
+#[derive(Debug, Clone, Copy)]
+pub enum Deed {
+    /// Shell scripts on a machine.
+    There(&'static str, &'static str),
+    /// Verbs of `scripts/cluster` for a machine.
+    Verbs(&'static str, &'static str),
+    /// Verbs for the member of etcd that leads.
+    ToLeader(&'static str, &'static str),
+    /// Verbs for all members of etcd but the first: what is left has no quorum.
+    ToMost(&'static str, &'static str),
+    /// Shell scripts on a member of etcd.
+    InEtcd(&'static str, &'static str),
+    /// A machine's packets `in`, `out` or `both` ways are dropped.
+    Block(&'static str, Whom),
+    /// A new machine comes, and goes without a word.
+    Visit,
+}
+
+/// Whose packets are dropped.
+#[derive(Debug, Clone, Copy)]
+pub enum Whom {
+    Everyone,
+    Etcd,
+    OtherMachines,
+}
+
+use Deed::{Block, InEtcd, There, ToLeader, ToMost, Verbs, Visit};
+
+/// A line of the table.
+const fn fault(name: &'static str, deed: Deed, harm: Harm, hold: Duration) -> Fault {
+    Fault { name, deed, harm, hold }
+}
+
+/// All of them.
+pub const ALL: [Fault; 22] = [
+    fault("fleetd killed (-9)", There(KILL, ""), Harm::None, MOMENT),
+    fault("fleet.service restarted", There("systemctl restart fleet", ""), Harm::None, MOMENT),
+    fault("D-Bus restarted", There("systemctl restart dbus", ""), Harm::None, MOMENT),
+    fault("systemd reloaded by hand", There("systemctl daemon-reload", ""), Harm::None, MOMENT),
+    fault("/run/fleet full", There(FILL, "rm -f /run/fleet/ballast"), Harm::None, WHILE),
+    fault("fleetd's clock jumps an hour", There(CLOCK_ON, CLOCK_BACK), Harm::None, WHILE),
+    fault("machine cut off for a moment", Verbs("cut", "heal"), Harm::None, MOMENT),
+    fault("machine cut off past its TTL", Verbs("cut", "heal"), Harm::Apart, PAST_TTL),
+    fault("machine cut from etcd only", Block("both", Whom::Etcd), Harm::Apart, PAST_TTL),
+    fault("machine cut from the others", Block("both", Whom::OtherMachines), Harm::None, WHILE),
+    fault("machine hears nothing", Block("in", Whom::Everyone), Harm::Apart, PAST_TTL),
+    fault("machine is not heard", Block("out", Whom::Everyone), Harm::Apart, PAST_TTL),
+    fault("line slow, a tenth lost", Verbs("slow", "heal"), Harm::Flaky, PAST_TTL),
+    fault("machine frozen past its TTL", Verbs("pause", "resume"), Harm::Frozen, PAST_TTL),
+    fault("machine rebooted", Verbs("restart", ""), Harm::Dead, MOMENT),
+    fault("machine's power cut", Verbs("kill", "start"), Harm::Dead, PAST_TTL),
+    fault("a machine joins, and dies", Visit, Harm::Dead, MOMENT),
+    fault("etcd's leader killed", ToLeader("kill", "start"), Harm::None, WHILE),
+    fault("etcd's leader frozen", ToLeader("pause", "resume"), Harm::None, WHILE),
+    fault("etcd's quorum away", ToMost("kill", "start"), Harm::Storeless, LONG),
+    fault("etcd full (NOSPACE)", InEtcd(FILL_ETCD, EMPTY_ETCD), Harm::None, PAST_TTL),
+    fault("etcd compacted, defragmented", InEtcd(COMPACT, ""), Harm::None, MOMENT),
+];
+
+const KILL: &str = "systemctl kill --kill-who=main --signal=KILL fleet.service";
+
+/// To the last byte.
 const FILL: &str =
     "dd if=/dev/zero of=/run/fleet/ballast bs=4k 2>/dev/null; test -s /run/fleet/ballast";
+
+/// Machines share the kernel's clock, so only fleetd sees another: its clock jumps while it runs.
+const CLOCK_ON: &str = "
+    folder=/run/systemd/system/fleet.service.d
+    mkdir -p $folder
+    echo +0 >/run/chaos-clock
+    printf '[Service]\\nEnvironment=LD_PRELOAD=%s DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 %s\\n' \\
+        /usr/lib/*/faketime/libfaketimeMT.so.1 FAKETIME_TIMESTAMP_FILE=/run/chaos-clock >$folder/clock.conf
+    systemctl daemon-reload
+    systemctl restart fleet
+    echo +1h >/run/chaos-clock";
+
+/// An hour back from now, too, before all is as it was.
+const CLOCK_BACK: &str = "
+    echo -1h >/run/chaos-clock
+    sleep 3
+    rm -rf /run/systemd/system/fleet.service.d
+    systemctl daemon-reload
+    systemctl restart fleet";
 
 /// Puts more into etcd than its quota has room for, and sees that it takes no more.
 const FILL_ETCD: &str = "
@@ -30,167 +127,15 @@ const COMPACT: &str = "
     revision=$(etcdctl get none --write-out=json | sed 's/.*\"revision\":\\([0-9]*\\).*/\\1/')
     etcdctl compact --physical \"$revision\" && etcdctl defrag --cluster";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    KillFleetd,
-    RestartFleet,
-    RestartDbus,
-    DaemonReload,
-    Pause,
-    Cut,
-    Blink,
-    CutFromEtcd,
-    CutFromOthers,
-    Deaf,
-    Mute,
-    Slow,
-    KillEtcdLeader,
-    EtcdQuorumAway,
-    FillRunFolder,
-    FillEtcd,
-    Compact,
-    Reboot,
-    PowerCut,
-    JoinAndLeave,
-}
-
-use Fault::*;
+const EMPTY_ETCD: &str = "
+    etcdctl del --prefix ballast/
+    revision=$(etcdctl get none --write-out=json | sed 's/.*\"revision\":\\([0-9]*\\).*/\\1/')
+    etcdctl compact --physical \"$revision\" && etcdctl defrag --cluster && etcdctl alarm disarm";
 
 impl Fault {
-    pub const ALL: [Fault; 20] = [
-        KillFleetd,
-        RestartFleet,
-        RestartDbus,
-        DaemonReload,
-        Pause,
-        Cut,
-        Blink,
-        CutFromEtcd,
-        CutFromOthers,
-        Deaf,
-        Mute,
-        Slow,
-        KillEtcdLeader,
-        EtcdQuorumAway,
-        FillRunFolder,
-        FillEtcd,
-        Compact,
-        Reboot,
-        PowerCut,
-        JoinAndLeave,
-    ];
-
-    /// In the words of the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            KillFleetd => "fleetd killed (-9)",
-            RestartFleet => "fleet.service restarted",
-            RestartDbus => "D-Bus restarted",
-            DaemonReload => "systemd reloaded by hand",
-            Pause => "machine frozen past its TTL",
-            Cut => "machine cut off past its TTL",
-            Blink => "machine cut off for a moment",
-            CutFromEtcd => "machine cut from etcd only",
-            CutFromOthers => "machine cut from the others",
-            Deaf => "machine hears nothing",
-            Mute => "machine is not heard",
-            Slow => "line slow, a tenth lost",
-            KillEtcdLeader => "etcd's leader killed",
-            EtcdQuorumAway => "etcd's quorum away",
-            FillRunFolder => "/run/fleet full",
-            FillEtcd => "etcd full (NOSPACE)",
-            Compact => "etcd compacted, defragmented",
-            Reboot => "machine rebooted",
-            PowerCut => "machine's power cut",
-            JoinAndLeave => "a machine joins, and dies",
-        }
-    }
-
-    pub fn harm(self) -> Harm {
-        match self {
-            KillFleetd | RestartFleet | RestartDbus | DaemonReload | Blink | CutFromOthers
-            | KillEtcdLeader | FillRunFolder | FillEtcd | Compact => Harm::None,
-            Cut | CutFromEtcd | Deaf | Mute => Harm::Apart,
-            Slow => Harm::Flaky,
-            Pause => Harm::Frozen,
-            Reboot | PowerCut | JoinAndLeave => Harm::Dead,
-            EtcdQuorumAway => Harm::Storeless,
-        }
-    }
-
-    /// How long it is left so.
-    pub fn hold(self) -> Duration {
-        match self {
-            KillFleetd | RestartFleet | RestartDbus | DaemonReload | Compact | Reboot
-            | JoinAndLeave => BLINK,
-            Blink => BLINK,
-            FillRunFolder | KillEtcdLeader | CutFromOthers => Duration::from_secs(6),
-            Pause | Cut | CutFromEtcd | Deaf | Mute | Slow | FillEtcd | PowerCut => PAST_TTL,
-            EtcdQuorumAway => Duration::from_secs(30),
-        }
-    }
-
-    /// Whether all is over the moment it is done, so that recovery counts from there.
+    /// Whether it is over the moment it is done.
     pub fn is_instant(self) -> bool {
-        matches!(self, KillFleetd | RestartFleet | RestartDbus | DaemonReload | Compact | Reboot)
-    }
-
-    /// Does it to `machine`, or to whom it must be done; returns to whom.
-    pub fn strike(self, machine: &str) -> Result<String, String> {
-        let there = |command: &str| cluster(&["exec", machine, "sh", "-c", command]);
-        let verb = |verb: &str| cluster(&[verb, machine]);
-        match self {
-            KillFleetd => there("systemctl kill --kill-who=main --signal=KILL fleet.service"),
-            RestartFleet => there("systemctl restart fleet.service"),
-            RestartDbus => there("systemctl restart dbus.service"),
-            DaemonReload => there("systemctl daemon-reload"),
-            Pause => verb("pause"),
-            Cut | Blink => verb("cut"),
-            CutFromEtcd => block(machine, "both", all("etcd")?.into_keys().collect()),
-            CutFromOthers => {
-                let others = all("machine")?.into_keys().filter(|other| other != machine);
-                block(machine, "both", others.collect())
-            }
-            Deaf => block(machine, "in", Vec::new()),
-            Mute => block(machine, "out", Vec::new()),
-            Slow => verb("slow"),
-            FillRunFolder => there(FILL),
-            Reboot => verb("restart"),
-            PowerCut => verb("kill"),
-            KillEtcdLeader => {
-                let leader = etcd_leader()?;
-                cluster(&["kill", &leader])?;
-                return Ok(leader);
-            }
-            EtcdQuorumAway => cluster(&["kill", "etcd2"]).and_then(|_| cluster(&["kill", "etcd3"])),
-            FillEtcd => in_etcd(FILL_ETCD),
-            Compact => in_etcd(COMPACT),
-            JoinAndLeave => return cluster(&["add"]).map(|name| name.trim().to_owned()),
-        }?;
-        Ok(machine.to_owned())
-    }
-
-    /// Undoes it; does no harm where it was not done.
-    pub fn undo(self, victim: &str) -> Result<(), String> {
-        match self {
-            KillFleetd | RestartFleet | RestartDbus | DaemonReload | Compact | Reboot => {
-                return Ok(());
-            }
-            Pause => cluster(&["resume", victim]),
-            Cut | Blink | CutFromEtcd | CutFromOthers | Deaf | Mute | Slow => {
-                cluster(&["heal", victim])
-            }
-            KillEtcdLeader | PowerCut => cluster(&["start", victim]),
-            EtcdQuorumAway => {
-                cluster(&["start", "etcd2"]).and_then(|_| cluster(&["start", "etcd3"]))
-            }
-            FillRunFolder => cluster(&["exec", victim, "rm", "-f", "/run/fleet/ballast"]),
-            FillEtcd => {
-                in_etcd(&format!("etcdctl del --prefix ballast/; {COMPACT}; etcdctl alarm disarm"))
-            }
-            JoinAndLeave => cluster(&["remove", victim]),
-        }?;
-        Ok(())
+        matches!(self.deed, There(_, "") | Verbs(_, "") | InEtcd(_, ""))
     }
 }
 
@@ -199,29 +144,9 @@ pub fn deck(mut rng: Rng) -> impl Iterator<Item = Fault> {
     let mut cards = Vec::new();
     std::iter::from_fn(move || {
         if cards.is_empty() {
-            cards.extend(Fault::ALL);
+            cards.extend(ALL);
             rng.shuffle(&mut cards);
         }
         cards.pop()
     })
-}
-
-fn block(machine: &str, way: &str, others: Vec<String>) -> Result<String, String> {
-    let mut arguments = vec!["block", machine, way];
-    arguments.extend(others.iter().map(String::as_str));
-    cluster(&arguments)
-}
-
-fn etcd_leader() -> Result<String, String> {
-    let members = all("etcd")?;
-    let status = etcdctl(&["endpoint", "status", "--cluster"])?;
-    // Columns: endpoint, id, version, size, whether it leads, …
-    let leads = |line: &&str| line.split(", ").nth(4) == Some("true");
-    let line = status.lines().find(leads).ok_or_else(|| format!("etcd has no leader: {status}"))?;
-    let leader = members.iter().find(|(_, ip)| line.contains(&format!("//{ip}:")));
-    leader.map(|(name, _)| name.clone()).ok_or_else(|| format!("who is {line}?"))
-}
-
-fn in_etcd(script: &str) -> Result<String, String> {
-    cluster(&["exec", "etcd1", "sh", "-c", script])
 }

@@ -22,6 +22,8 @@ mod records;
 mod report;
 mod run;
 mod stops;
+mod strike;
+mod witness;
 
 use std::path::Path;
 use std::time::Duration;

@@ -53,6 +53,17 @@ pub struct Look {
     pub keys: Vec<String>,
 }
 
+impl Look {
+    /// Units that are active, and where.
+    pub fn active(&self) -> BTreeSet<(String, String)> {
+        let all = self.machines.iter().flat_map(|(machine, there)| {
+            let active = there.units.iter().filter(|(_, shown)| shown.active == "active");
+            active.map(|(unit, _)| (unit.clone(), machine.clone()))
+        });
+        all.collect()
+    }
+}
+
 /// All that is not as it shall be, in words.
 pub fn check(wanted: &[Wanted], look: &Look) -> Vec<String> {
     let units =
@@ -173,4 +184,130 @@ fn missing(wanted: &[Wanted], look: &Look) -> Vec<String> {
     }
     let missing = needed.into_iter().filter(|key| !look.keys.contains(key));
     missing.map(|key| format!("the store has no {key}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDS: [(&str, &str); 2] = [("m1", "aaaa"), ("m2", "bbbb")];
+
+    fn wanted(name: &str, kind: Kind, target: Target) -> Wanted {
+        Wanted { unit: Unit { name: name.into(), kind }, target, revision: 1 }
+    }
+
+    /// What there is when the units are where they are said to be, and run.
+    fn look(on: &[(&str, &str)]) -> Look {
+        let mut look = Look::default();
+        for (machine, id) in IDS {
+            let there = Machine { id: id.into(), ..Machine::default() };
+            look.machines.insert(machine.into(), there);
+            look.keys.extend([format!("machine/{id}"), format!("known/{id}")]);
+        }
+        for (unit, machine) in on {
+            let there = look.machines.get_mut(*machine).expect("it is one of the two");
+            let shown = Shown { active: "active".into(), revision: Some(1) };
+            there.units.insert(unit.to_string(), shown);
+            there.files.insert(unit.to_string());
+            there.launched.insert(unit.to_string());
+            let id = &there.id;
+            look.keys.extend([format!("schedule/{id}/{unit}"), format!("state/{unit}/{id}")]);
+            look.keys.extend([format!("unit/{unit}"), format!("holder/{unit}")]);
+        }
+        look
+    }
+
+    fn launched(name: &str) -> Wanted {
+        wanted(name, Kind::Plain, Target::Launched)
+    }
+
+    #[test]
+    fn all_is_as_it_shall_be() {
+        let all = [launched("a.service"), wanted("b.service", Kind::Plain, Target::Absent)];
+        assert_eq!(check(&all, &look(&[("a.service", "m1")])), [""; 0]);
+    }
+
+    /// Each of these is one thing gone wrong with a unit that is to run.
+    #[test]
+    fn each_violation_is_told() {
+        type Break = fn(&mut Look);
+        let cases: [(&str, Break); 9] = [
+            (
+                "a.service (Launched, 1) on m1 is Shown { active: \"failed\", revision: Some(1) }",
+                |l| {
+                    there(l).units.get_mut("a.service").expect("it is").active = "failed".into();
+                },
+            ),
+            (
+                "a.service (Launched, 1) on m1 is Shown { active: \"active\", revision: Some(0) }",
+                |l| {
+                    there(l).units.get_mut("a.service").expect("it is").revision = Some(0);
+                },
+            ),
+            ("b.service is left over on m1", |l| {
+                there(l).units.insert("b.service".into(), Shown::default());
+            }),
+            ("b.service is left over on m1", |l| {
+                there(l).launched.insert("b.service".into());
+            }),
+            ("b.service on m1 was never wanted", |l| {
+                there(l).files.insert("b.service".into());
+            }),
+            ("the store has unit/b.service, which nothing stands for", |l| {
+                l.keys.push("unit/b.service".into());
+            }),
+            ("the store has holder/b.service, which nothing stands for", |l| {
+                l.keys.push("holder/b.service".into());
+            }),
+            ("the store has state/a.service/cccc, which nothing stands for", |l| {
+                l.keys.push("state/a.service/cccc".into());
+            }),
+            ("the store has no holder/a.service", |l| {
+                l.keys.retain(|key| key != "holder/a.service");
+            }),
+        ];
+        for (told, breaks) in cases {
+            let mut look = look(&[("a.service", "m1")]);
+            breaks(&mut look);
+            assert_eq!(check(&[launched("a.service")], &look), [told]);
+        }
+    }
+
+    fn there(look: &mut Look) -> &mut Machine {
+        look.machines.get_mut("m1").expect("it is there")
+    }
+
+    /// Only what is said of places: most of these break more than one rule.
+    #[test]
+    fn a_unit_in_the_wrong_place_is_told() {
+        let beside = || wanted("b.service", Kind::Beside("a.service".into()), Target::Launched);
+        let apart = |name| wanted(name, Kind::Apart, Target::Launched);
+        let both_on_m1: &[_] = &[("a.service", "m1"), ("b.service", "m1")];
+        let both_machines: &[_] = &[("a.service", "m1"), ("a.service", "m2")];
+        let cases: [(&[Wanted], &[(&str, &str)], &str); 6] = [
+            (&[launched("a.service")], &[], "a.service (Launched) is on [], not on 1"),
+            (&[launched("a.service")], both_machines, "is on [\"m1\", \"m2\"], not on 1"),
+            (
+                &[wanted("a.service", Kind::Global, Target::Launched)],
+                &[("a.service", "m1")],
+                "not on 2",
+            ),
+            (&[beside()], &[("b.service", "m1")], "b.service (Launched) is on [\"m1\"], not on 0"),
+            (
+                &[launched("a.service"), beside()],
+                &[("a.service", "m1"), ("b.service", "m2")],
+                "b.service is on [\"m2\"], its a.service on [\"m1\"]",
+            ),
+            (
+                &[apart("a.service"), apart("b.service")],
+                both_on_m1,
+                "a.service and b.service are both on [\"m1\"]",
+            ),
+        ];
+        for (wanted, on, expected) in cases {
+            let told = check(wanted, &look(on));
+            assert!(told.iter().any(|told| told.contains(expected)), "{expected}: {told:#?}");
+        }
+        assert_eq!(check(&[launched("a.service"), beside()], &look(both_on_m1)), [""; 0]);
+    }
 }

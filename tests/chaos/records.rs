@@ -1,6 +1,7 @@
 //! What is known of a run of chaos: what machines ran, what was wished for, what was done to them.
 //! Values only; how they came to be known is not known here.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -147,6 +148,14 @@ impl fmt::Display for Outage {
     }
 }
 
+/// A moment at which all was as it shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quiet {
+    pub at: At,
+    /// Units that were active, and where.
+    pub active: BTreeSet<(String, String)>,
+}
+
 /// All of it.
 #[derive(Debug, Clone, Default)]
 pub struct Records {
@@ -154,4 +163,5 @@ pub struct Records {
     pub runs: Vec<Run>,
     pub wishes: Vec<Wish>,
     pub outages: Vec<Outage>,
+    pub quiets: Vec<Quiet>,
 }

@@ -11,9 +11,10 @@ use fastrand::Rng;
 use crate::faults::{self, Fault};
 use crate::load::Load;
 use crate::machines::Journal;
-use crate::records::{At, Outage, Records, Run};
+use crate::records::{At, Outage, Quiet, Records, Run};
 use crate::report::{self, Recovery};
-use crate::{double, journal, machines, quiet, stops};
+use crate::strike::strike;
+use crate::{double, journal, machines, quiet, stops, witness};
 
 /// Load alone, before each fault.
 const CALM: Duration = Duration::from_secs(3);
@@ -52,6 +53,7 @@ struct Chaos {
     victims: Rng,
     recoveries: Vec<Recovery>,
     outages: Vec<Outage>,
+    quiets: Vec<Quiet>,
     /// The runs on machines that are no more.
     runs: Vec<Run>,
     journals: BTreeMap<String, String>,
@@ -65,6 +67,7 @@ pub fn run(seed: u64, span: Duration) -> Ended {
         victims: Rng::with_seed(seed),
         recoveries: Vec::new(),
         outages: Vec::new(),
+        quiets: Vec::new(),
         runs: Vec::new(),
         journals: BTreeMap::new(),
     };
@@ -109,33 +112,34 @@ impl Chaos {
         }
         self.outages.push(outage);
         loaded?;
-        let quiet = self.until_quiet().map_err(|seen| format!("after {}: {seen}", fault.name()))?;
-        self.recoveries.push(Recovery { fault: fault.name(), from, quiet });
+        let quiet = self.until_quiet().map_err(|seen| format!("after {}: {seen}", fault.name))?;
+        self.recoveries.push(Recovery { fault: fault.name, from, quiet: quiet.at });
+        self.quiets.push(quiet);
         Ok(())
     }
 
-    /// When all was as it shall be.
-    fn until_quiet(&self) -> Result<At, String> {
+    /// Looks until all is as it shall be.
+    fn until_quiet(&self) -> Result<Quiet, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let seen = machines::look().map(|look| quiet::check(&self.load.wanted, &look));
+            let seen = machines::look().and_then(|look| {
+                let wrong = quiet::check(&self.load.wanted, &look);
+                let quiet = Quiet { at: At::now(), active: look.active() };
+                if wrong.is_empty() { Ok(quiet) } else { Err(wrong.join("\n  ")) }
+            });
             match seen {
-                Ok(wrong) if wrong.is_empty() => return Ok(At::now()),
-                Ok(wrong) if Instant::now() > deadline => {
-                    return Err(format!(
-                        "not as it shall be within {PATIENCE:?}:\n  {}",
-                        wrong.join("\n  ")
-                    ));
+                Err(wrong) if Instant::now() > deadline => {
+                    return Err(format!("not as it shall be within {PATIENCE:?}:\n  {wrong}"));
                 }
-                Err(error) if Instant::now() > deadline => return Err(error),
-                _ => machines::rest(POLL),
+                Err(_) => machines::rest(POLL),
+                Ok(quiet) => return Ok(quiet),
             }
         }
     }
 
     /// Reads what is left to read, and judges.
     fn end(self, trouble: Option<String>) -> Ended {
-        let Chaos { load, recoveries, outages, mut runs, mut journals, .. } = self;
+        let Chaos { load, recoveries, outages, quiets, mut runs, mut journals, .. } = self;
         let mut violations: Vec<String> = trouble.into_iter().collect();
         let there = machines::all("machine").expect("the cluster is there");
         for machine in there.keys() {
@@ -148,34 +152,11 @@ impl Chaos {
             }
         }
         let units = load.wanted.iter().map(|wanted| wanted.unit.clone()).collect();
-        let records = Records { units, runs, wishes: load.wishes, outages };
+        let records = Records { units, runs, wishes: load.wishes, outages, quiets };
         violations.extend(double::check(&records));
         violations.extend(stops::check(&records));
+        violations.extend(witness::check(&records));
         let table = report::table(&records, &recoveries);
         Ended { table, violations, journals, records }
     }
-}
-
-/// Does it, leaves it so for its time, and undoes it whatever became of it. The journal is that of a
-/// machine that is no more.
-fn strike(fault: Fault, machine: &str) -> Result<(Outage, Option<Journal>), String> {
-    let mut from = At::now();
-    let struck = fault.strike(machine);
-    let victim = struck.clone().unwrap_or_else(|_| machine.to_owned());
-    if struck.is_ok() {
-        machines::rest(fault.hold());
-    }
-    let undo = At::now();
-    let mut gone = None;
-    if fault == Fault::JoinAndLeave && struck.is_ok() {
-        gone = Some(machines::journal(&victim)?);
-        // It lived until now.
-        from = undo;
-    }
-    if fault != Fault::JoinAndLeave || struck.is_ok() {
-        fault.undo(&victim)?;
-    }
-    struck?;
-    let (fault, harm) = (fault.name(), fault.harm());
-    Ok((Outage { fault, victim, harm, from, undo, till: At::now() }, gone))
 }

@@ -126,6 +126,7 @@ mod tests {
             runs: runs.to_vec(),
             wishes: wishes.to_vec(),
             outages: outages.to_vec(),
+            quiets: Vec::new(),
         })
     }
 
