@@ -192,12 +192,15 @@ mod tests {
 
     const IDS: [(&str, &str); 2] = [("m1", "aaaa"), ("m2", "bbbb")];
 
+    /// Units, and machines where they are.
+    type On<'a> = &'a [(&'a str, &'a str)];
+
     fn wanted(name: &str, kind: Kind, target: Target) -> Wanted {
         Wanted { unit: Unit { name: name.into(), kind }, target, revision: 1 }
     }
 
     /// What there is when the units are where they are said to be, and run.
-    fn look(on: &[(&str, &str)]) -> Look {
+    fn look(on: On) -> Look {
         let mut look = Look::default();
         for (machine, id) in IDS {
             let there = Machine { id: id.into(), ..Machine::default() };
@@ -282,9 +285,9 @@ mod tests {
     fn a_unit_in_the_wrong_place_is_told() {
         let beside = || wanted("b.service", Kind::Beside("a.service".into()), Target::Launched);
         let apart = |name| wanted(name, Kind::Apart, Target::Launched);
-        let both_on_m1: &[_] = &[("a.service", "m1"), ("b.service", "m1")];
-        let both_machines: &[_] = &[("a.service", "m1"), ("a.service", "m2")];
-        let cases: [(&[Wanted], &[(&str, &str)], &str); 6] = [
+        let both_on_m1: On = &[("a.service", "m1"), ("b.service", "m1")];
+        let both_machines: On = &[("a.service", "m1"), ("a.service", "m2")];
+        let cases: [(&[Wanted], On, &str); 6] = [
             (&[launched("a.service")], &[], "a.service (Launched) is on [], not on 1"),
             (&[launched("a.service")], both_machines, "is on [\"m1\", \"m2\"], not on 1"),
             (

@@ -18,12 +18,12 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// Until the last unit that was started because of the fault ran. What was wished for since then
-    /// does not count.
+    /// Until the last unit that was started because of the fault ran. What was wished for meanwhile does
+    /// not count.
     fn took(&self, records: &Records) -> Duration {
         let wished = |run: &Run| {
             let mut wishes = records.wishes.iter().filter(|wish| wish.unit == run.unit);
-            wishes.any(|wish| wish.asked >= self.from)
+            wishes.any(|wish| (self.from..self.quiet).contains(&wish.asked))
         };
         let running = records.runs.iter().filter(|run| run.is_on(self.quiet) && !wished(run));
         let last = running.map(|run| run.began).max();
@@ -53,4 +53,31 @@ pub fn table(records: &Records, recoveries: &[Recovery]) -> String {
 
 fn seconds(span: Duration) -> String {
     format!("{:.2} s", span.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::{Verb, Wish};
+
+    #[test]
+    fn only_what_the_fault_had_started_counts() {
+        let run = |unit: &str, began| Run {
+            unit: unit.into(),
+            machine: "m1".into(),
+            began: At(began),
+            ended: None,
+        };
+        let wish =
+            |unit: &str, asked| Wish { unit: unit.into(), verb: Verb::Start, asked: At(asked) };
+        let records = Records {
+            runs: vec![run("a", 10), run("b", 25), run("c", 28), run("d", 90)],
+            wishes: vec![wish("a", 9), wish("b", 9), wish("c", 27), wish("b", 80)],
+            ..Records::default()
+        };
+        let recovery = Recovery { fault: "a fault", from: At(20), quiet: At(30) };
+        assert_eq!(recovery.took(&records), Duration::from_micros(5));
+        let later = Recovery { from: At(26), ..recovery };
+        assert_eq!(later.took(&records), Duration::ZERO);
+    }
 }
