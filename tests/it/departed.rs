@@ -48,12 +48,12 @@ fn who_is_gone_is_lost_or_left_and_forgotten_after_a_week() {
         (
             "gone without a word",
             (false, None, None),
-            vec![Fate::Lost { since: at(now), wait: Some(alone) }],
+            vec![Fate::Lost { since: at(now), wait: Some(alone), trouble: None }],
             Some(now + 31),
         ),
         ("lost", (false, None, Some(yesterday)), vec![], Some(yesterday + WEEK)),
         ("left", (false, Some(yesterday), None), vec![], Some(yesterday + WEEK)),
-        ("back", (true, None, Some(yesterday)), vec![Fate::Found], None),
+        ("back", (true, None, Some(yesterday)), vec![Fate::Back(None)], None),
         (
             "back, and left",
             (false, Some(yesterday), Some(3)),

@@ -14,7 +14,7 @@ use crate::support::scenario::{self, Place, Step};
 use crate::support::world::World;
 
 /// Long enough that a machine which vanishes then has nothing to do with one that did before.
-const LATER_SECS: u64 = 3600;
+const LATER_SECS: u64 = 60;
 
 /// A cluster under a script, and the transcript of what was decided.
 #[derive(Default)]
@@ -33,7 +33,10 @@ impl Play {
                 self.world.pass_secs(LATER_SECS);
                 names.iter().for_each(|name| self.world.kill(&World::machine(name)));
             }
+            Step::Leave(name) => self.world.leave(&World::machine(name)),
+            Step::Fail(unit) => self.world.fail(unit),
             Step::Later => self.world.pass_secs(LATER_SECS),
+            Step::Wait(time) => self.world.pass_secs(time.as_secs()),
             Step::Unit(name, contents) => drop(self.files.insert(name.clone(), contents.clone())),
             Step::Command(verb, units) => units.iter().for_each(|unit| self.command(verb, unit)),
             Step::Expect(unit, place) => self.expect(unit, place),
@@ -72,7 +75,9 @@ impl Play {
         for _ in 0..10 {
             let (plan, departures) = (self.world.plan(), self.world.departures());
             self.world.check(&plan);
-            if plan.decisions.is_empty() && departures.all.is_empty() {
+            let troubles = self.world.troubles();
+            let nothing = plan.decisions.is_empty() && departures.all.is_empty();
+            if nothing && troubles.all.is_empty() {
                 return;
             }
             for decision in &plan.decisions {
@@ -85,6 +90,7 @@ impl Play {
             }
             self.world.carry_out(&plan);
             self.world.note(&departures);
+            self.world.note_troubles(&troubles);
         }
         panic!("the engine does not come to rest:\n{}", self.transcript);
     }
@@ -109,13 +115,11 @@ impl Play {
     }
 
     fn why(&self, name: &UnitName, words: &str) {
-        let Plan { refused, .. } = self.world.plan();
-        let reasons: Vec<String> = refused
-            .get(name)
-            .into_iter()
-            .flatten()
-            .map(|(id, why)| format!("{id}: {why}"))
-            .collect();
+        let Plan { refused, paused, .. } = self.world.plan();
+        let refused = refused.get(name).into_iter().flatten();
+        let refused = refused.map(|(id, why)| format!("{id}: {why}"));
+        let paused = paused.get(name).map(ToString::to_string);
+        let reasons: Vec<String> = refused.chain(paused).collect();
         let said = reasons.iter().any(|reason| reason.contains(words));
         assert!(said && self.places(name).is_empty(), "{name}: no {words:?} in {reasons:?}");
     }

@@ -1,9 +1,10 @@
 //! The engine's laws, on clusters that nobody would think of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use fleet::fleetd::engine::Change;
-use fleet::fleetd::registry::UnitRecord;
+use fleet::fleetd::registry::{StoredTrouble, UnitRecord};
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::UnitName;
 use proptest::prelude::*;
@@ -19,6 +20,7 @@ enum Deed {
     Pass(u64),
     Store(u8, u8, TargetState),
     Destroy(u8),
+    Fail(u8),
     Plan,
 }
 
@@ -35,6 +37,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (0..2 * TTL_SECS).prop_map(Deed::Pass),
         6 => (0..8u8, 0..10u8, target).prop_map(|(unit, kind, to)| Deed::Store(unit, kind, to)),
         1 => (0..8u8).prop_map(Deed::Destroy),
+        1 => (0..8u8).prop_map(Deed::Fail),
+        1 => (0..4000u64).prop_map(Deed::Pass),
         2 => Just(Deed::Plan),
     ]
 }
@@ -82,6 +86,7 @@ fn play(deeds: &[Deed]) -> World {
                 world.store(&unit(*name), &UnitRecord { contents, desired: *desired, launch });
             }
             Deed::Destroy(name) => world.destroy(&unit(*name)),
+            Deed::Fail(name) => world.fail(&unit(*name)),
             Deed::Plan => drop(decide(&mut world)),
         }
     }
@@ -90,11 +95,13 @@ fn play(deeds: &[Deed]) -> World {
 
 /// Decides once, as the engine would, and carries it out; whether there was anything to do.
 fn decide(world: &mut World) -> bool {
-    let (plan, departures) = (world.plan(), world.departures());
+    let (plan, departures, troubles) = (world.plan(), world.departures(), world.troubles());
     world.check(&plan);
     world.carry_out(&plan);
     world.note(&departures);
-    !plan.decisions.is_empty() || !departures.all.is_empty()
+    world.note_troubles(&troubles);
+    let nothing = plan.decisions.is_empty() && departures.all.is_empty();
+    !(nothing && troubles.all.is_empty())
 }
 
 /// Plans until there is nothing left; how often that took.
@@ -128,6 +135,25 @@ proptest! {
         prop_assert!(settle(&mut world) <= 3);
     }
 
+    /// Whatever waits for a time is looked at when that has come; after an hour and ten minutes
+    /// nobody waits, and nothing is remembered but starts that are still said to have failed.
+    #[test]
+    fn every_wait_ends(deeds in prop::collection::vec(deed(), 0..60)) {
+        let mut world = play(&deeds);
+        settle(&mut world);
+        let begun = world.now;
+        let end = begun.after(Duration::from_secs(70 * 60));
+        while let Some(due) = world.due().filter(|due| *due <= end) {
+            prop_assert!(due > world.now, "{due} is over at {}", world.now);
+            world.now = due;
+            settle(&mut world);
+        }
+        prop_assert!(world.plan().paused.is_empty());
+        prop_assert!(world.cluster.machine_troubles.is_empty());
+        let moved = |trouble: &StoredTrouble| trouble.record.moves.is_some();
+        prop_assert!(!world.cluster.unit_troubles.values().any(moved));
+    }
+
     /// A unit that waits is refused by every machine, and no machine that would take it is idle.
     #[test]
     fn who_waits_is_refused_by_everyone(deeds in prop::collection::vec(deed(), 0..60)) {
@@ -137,7 +163,8 @@ proptest! {
         let homes = homes(&world);
         for (name, stored) in &world.cluster.units {
             let waits = stored.desired > TargetState::Inactive && !homes.contains_key(name);
-            if waits && !world.cluster.machines.is_empty() {
+            let rests = plan.paused.contains_key(name);
+            if waits && !rests && !world.cluster.machines.is_empty() {
                 let refusals = &plan.refused[name];
                 prop_assert_eq!(refusals.len(), world.cluster.machines.len(), "{}", name);
             }

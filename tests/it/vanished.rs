@@ -180,7 +180,7 @@ fn deserted(world: &mut World) -> BTreeSet<MachineId> {
     world.carry_out(&plan);
     world.note(&departures);
     let gone = |change: &Change| {
-        matches!(change, Change::Unassign { reason: UnassignReason::MachineGone, .. })
+        matches!(change, Change::Unassign { reason: UnassignReason::MachineLost(_), .. })
     };
     let decisions = plan.decisions.into_iter().filter(|decision| gone(&decision.change));
     decisions.map(|decision| decision.machine).collect()

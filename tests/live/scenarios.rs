@@ -41,6 +41,9 @@ impl Play {
             // Whatever is expected is waited for.
             Step::Later => {}
             Step::Boot(machine) => self.fleet.boot(machine),
+            Step::Leave(_) | Step::Wait(_) | Step::Fail(_) => {
+                panic!("{step:?} is for the pure engine")
+            }
             Step::Expect(unit, place) => self.expect(unit, place),
             Step::Why(unit, words) => self.why(unit, words),
         }

@@ -11,9 +11,14 @@
 //! kill m1 m2                   # power off, all of them at once
 //! later                        # so much time goes by that what is waited for comes or is over
 //! boot m1                      # power on, or a machine that joins for the first time
+//! leave m1                     # fleetd is stopped
+//! wait 10s                     # only for the pure engine
+//! fail web@1.service           # its start fails where it is; only for the pure engine
 //! expect web@1.service on m2   # somewhere | nowhere | on M | beside UNIT | apart from UNIT | everywhere
 //! why web@1.service Conflicts  # it waits, and a reason says this
 //! ```
+
+use std::time::Duration;
 
 use fleet::unitfile::UnitName;
 
@@ -32,6 +37,12 @@ pub enum Step {
     Later,
     /// The machine has power.
     Boot(String),
+    /// The machine leaves the cluster.
+    Leave(String),
+    /// Time passes.
+    Wait(Duration),
+    /// The start of a unit fails.
+    Fail(UnitName),
     /// Where a unit is to be found.
     Expect(UnitName, Place),
     /// The unit is nowhere, and this is said about it.
@@ -86,6 +97,9 @@ fn step(verb: &str, rest: &[&str]) -> Option<Step> {
         ("kill", [_, ..]) => Step::Kill(rest.iter().map(ToString::to_string).collect()),
         ("later", []) => Step::Later,
         ("boot", [machine]) => Step::Boot(machine.to_string()),
+        ("leave", [machine]) => Step::Leave(machine.to_string()),
+        ("wait", [time]) => Step::Wait(humantime::parse_duration(time).ok()?),
+        ("fail", [unit]) => Step::Fail(name(unit)?),
         ("expect", [unit, place @ ..]) => Step::Expect(name(unit)?, place_of(place)?),
         ("why", [unit, words @ ..]) => Step::Why(name(unit)?, words.join(" ")),
         ("submit" | "load" | "start" | "stop" | "unload" | "destroy", units) => {

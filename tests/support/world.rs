@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fleet::fleetd::engine::{
-    Change, Departure, Departures, Fate, Moment, Plan, departures, schedule, waits,
+    Change, Departure, Departures, Fate, Moment, Plan, Trouble, Troubles, UnassignReason,
+    departures, schedule, troubles, waits,
 };
 use fleet::fleetd::registry::{
     Assignment, Cluster, Event, HolderRecord, Key, KeyValue, KnownRecord, LeaseId, LostRecord,
-    MachineRecord, Revision, UnitRecord, View, encode,
+    MachineRecord, MachineTrouble, Revision, UnitRecord, UnitTrouble, View, encode,
 };
 use fleet::model::{MachineId, Requirements, Timestamp};
 use fleet::unitfile::UnitName;
@@ -58,6 +59,17 @@ impl World {
         departures(&self.cluster, &self.moment())
     }
 
+    /// What it decides of what goes wrong again and again.
+    pub fn troubles(&self) -> Troubles {
+        troubles(&self.cluster, self.now)
+    }
+
+    /// When time alone changes what it decides.
+    pub fn due(&self) -> Option<Timestamp> {
+        let dues = [self.plan().due, self.troubles().next, self.departures().next];
+        dues.into_iter().flatten().min()
+    }
+
     /// Time goes by.
     pub fn pass_secs(&mut self, secs: u64) {
         self.now = self.now.after(Duration::from_secs(secs));
@@ -75,6 +87,19 @@ impl World {
         self.put(Key::Machine(id.clone()), encode(&record));
         let known = KnownRecord { machine: record, left: None };
         self.put(Key::Known(id.clone()), encode(&known));
+    }
+
+    /// A unit's last start failed on the machine that has it, if one has.
+    pub fn fail(&mut self, name: &UnitName) {
+        let Some(unit) = self.cluster.units.get(name) else { return };
+        let Some((machine, _)) = self.cluster.machines_of(name).next() else { return };
+        let [load, active, sub] = ["loaded", "failed", "failed"];
+        let state = serde_json::json!({
+            "hash": unit.hash, "load": load, "active": active, "sub": sub,
+            "launch": unit.launch, "job": "failed",
+        });
+        let key = Key::State(name.clone(), machine.clone());
+        self.put(key, state.to_string().into_bytes());
     }
 
     /// The machine's session lapses: its key and its holders go at once.
@@ -117,8 +142,16 @@ impl World {
         for decision in &plan.decisions {
             let machine = decision.machine.clone();
             match &decision.change {
-                Change::Unassign { unit, .. } => {
+                Change::Unassign { unit, reason } => {
                     self.delete(Key::Schedule(machine.clone(), unit.clone()));
+                    self.delete(Key::State(unit.clone(), machine.clone()));
+                    if let UnassignReason::MachineLost(moves) = reason {
+                        let trouble = self.cluster.unit_troubles.get(unit);
+                        let known = trouble.map(|trouble| trouble.record.clone());
+                        let trouble =
+                            UnitTrouble { moves: Some(*moves), ..known.unwrap_or_default() };
+                        self.put(Key::UnitTrouble(unit.clone()), encode(&trouble));
+                    }
                     if self.cluster.holders.get(unit) == Some(&machine) {
                         self.delete(Key::Holder(unit.clone()));
                     }
@@ -141,15 +174,40 @@ impl World {
         for Departure { machine, fate } in &departures.all {
             let key = Key::Lost(machine.clone());
             match fate {
-                Fate::Lost { since, wait } => {
+                Fate::Lost { since, wait, trouble } => {
                     let until = wait.map(|wait| wait.until);
                     self.put(key, encode(&LostRecord { since: *since, until }));
+                    self.put_trouble(machine, trouble.as_ref());
+                }
+                Fate::Back(trouble) => {
+                    self.delete(key);
+                    self.put_trouble(machine, trouble.as_ref());
                 }
                 Fate::Found => self.delete(key),
                 Fate::Forgotten => {
                     self.delete(key);
                     self.delete(Key::Known(machine.clone()));
                 }
+            }
+        }
+    }
+
+    fn put_trouble(&mut self, machine: &MachineId, trouble: Option<&MachineTrouble>) {
+        let key = Key::MachineTrouble(machine.clone());
+        trouble.iter().for_each(|trouble| self.put(key.clone(), encode(trouble)));
+    }
+
+    /// Writes what is noted of troubles, as the engine would.
+    pub fn note_troubles(&mut self, troubles: &Troubles) {
+        for trouble in &troubles.all {
+            match trouble {
+                Trouble::Unit(name, after) if *after == UnitTrouble::default() => {
+                    self.delete(Key::UnitTrouble(name.clone()));
+                }
+                Trouble::Unit(name, after) => {
+                    self.put(Key::UnitTrouble(name.clone()), encode(after));
+                }
+                Trouble::Over(machine) => self.delete(Key::MachineTrouble(machine.clone())),
             }
         }
     }

@@ -99,7 +99,9 @@ fn describe(cluster: &Cluster, keys: BTreeSet<&Key>, at: Revision) -> Vec<Event>
     for key in keys {
         match key {
             Key::Machine(id) | Key::Metadata(id, _) => drop(machines.insert(id)),
-            Key::Unit(name) | Key::Schedule(_, name) => drop(units.insert(name)),
+            Key::Unit(name) | Key::Schedule(_, name) | Key::UnitTrouble(name) => {
+                units.insert(name);
+            }
             Key::State(name, id) => {
                 units.insert(name);
                 let record = cluster.states.get(name).and_then(|on| on.get(id));
@@ -114,7 +116,8 @@ fn describe(cluster: &Cluster, keys: BTreeSet<&Key>, at: Revision) -> Vec<Event>
             | Key::Leader
             | Key::Holder(_)
             | Key::Survey
-            | Key::Figures(_) => {}
+            | Key::Figures(_)
+            | Key::MachineTrouble(_) => {}
         }
     }
     events.extend(units.into_iter().map(|name| {

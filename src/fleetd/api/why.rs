@@ -106,6 +106,9 @@ fn pending(cluster: &Cluster, name: &UnitName, plan: &Plan) -> String {
         Change::Assign { unit, reason, .. } if unit == name => Some((&decision.machine, reason)),
         _ => None,
     });
+    if let Some(pause) = plan.paused.get(name) {
+        return pause.to_string();
+    }
     match (about_to, &cluster.leader) {
         (Some(_), None) => "no engine leads the cluster at the moment".to_owned(),
         (Some((machine, reason)), Some(_)) => {

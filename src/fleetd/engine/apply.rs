@@ -4,13 +4,16 @@
 
 use std::fmt::Display;
 
+use serde::Serialize;
+
 use super::departed::{Departure, Fate};
 use super::litter::Litter;
-use super::plan::{Change, Decision};
+use super::plan::{Change, Decision, UnassignReason};
+use super::trouble::{self, Trouble};
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
     Cluster, Compare, Key, Leadership, LostRecord, NESTED_MAX, Op, OpResult, Registry, Revision,
-    StoreError, Txn, encode,
+    StoreError, Txn, UnitTrouble, encode,
 };
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -48,6 +51,12 @@ impl Decided for Litter {
     }
 }
 
+impl Decided for Trouble {
+    fn word(&self) -> &'static str {
+        self.word()
+    }
+}
+
 /// Writes the decisions in order; logs and counts those that took effect.
 pub async fn apply(
     registry: &Registry,
@@ -79,59 +88,99 @@ pub async fn apply(
 #[derive(Debug, Clone)]
 pub struct Guarded(Txn);
 
+impl Guarded {
+    fn by(when: Vec<Compare>, then: Vec<Op>) -> Guarded {
+        Guarded(Txn { when, then, otherwise: Vec::new() })
+    }
+}
+
 /// Binds a decision to the state of the cluster it was made on.
 pub fn guard(decision: &Decision, cluster: &Cluster) -> Guarded {
     let machine = &decision.machine;
-    let (when, step) = match &decision.change {
-        Change::Unassign { unit, .. } => {
-            let when = vec![unit_unchanged(cluster, unit), machine_unchanged(cluster, machine)];
-            (when, Op::Delete(Key::Schedule(machine.clone(), unit.clone()).to_string()))
+    let schedule = |unit: &UnitName| Key::Schedule(machine.clone(), unit.clone());
+    let unchanged = |unit| vec![unit_unchanged(cluster, unit), machine_unchanged(cluster, machine)];
+    match &decision.change {
+        Change::Unassign { unit, reason } => {
+            let mut then = vec![delete(&schedule(unit))];
+            // In one step: a leader that is interrupted neither forgets a move nor counts it twice.
+            if let UnassignReason::MachineLost(moves) = reason {
+                let trouble = trouble::with_moves(cluster, unit, *moves);
+                then.push(put(&Key::UnitTrouble(unit.clone()), &trouble));
+            }
+            Guarded::by(unchanged(unit), then)
         }
         Change::Update { unit, to, .. } | Change::Assign { unit, to, .. } => {
-            let key = Key::Schedule(machine.clone(), unit.clone()).to_string();
-            let when = vec![unit_unchanged(cluster, unit), machine_unchanged(cluster, machine)];
-            (when, Op::Put { key, value: encode(to), lease: None })
+            Guarded::by(unchanged(unit), vec![put(&schedule(unit), to)])
         }
         Change::Complete { life } => {
-            let key = Key::Planned(machine.clone()).to_string();
-            let when = vec![machine_unchanged(cluster, machine)];
-            (when, Op::Put { key, value: encode(&life.0), lease: None })
+            let planned = put(&Key::Planned(machine.clone()), &life.0);
+            Guarded::by(vec![machine_unchanged(cluster, machine)], vec![planned])
         }
         Change::Expire => {
             let gone = Compare::Absent(Key::Machine(machine.clone()).to_string());
-            (vec![gone], Op::Delete(Key::Planned(machine.clone()).to_string()))
+            Guarded::by(vec![gone], vec![delete(&Key::Planned(machine.clone()))])
         }
-    };
-    Guarded(Txn { when, then: vec![step], otherwise: Vec::new() })
+    }
 }
 
 /// The same for what is decided about a machine that is gone.
 pub fn guard_departure(departure: &Departure, cluster: &Cluster) -> Guarded {
     let machine = &departure.machine;
-    let lost = Key::Lost(machine.clone()).to_string();
-    let known = Key::Known(machine.clone()).to_string();
+    let (lost, known) = (Key::Lost(machine.clone()), Key::Known(machine.clone()));
+    let trouble = Key::MachineTrouble(machine.clone());
     let gone = || {
         let unchanged = cluster.known.get(machine);
-        let unchanged = unchanged.map(|it| Compare::Modified(known.clone(), it.modified));
+        let unchanged = unchanged.map(|it| Compare::Modified(known.to_string(), it.modified));
         let absent = Compare::Absent(Key::Machine(machine.clone()).to_string());
         [Some(absent), unchanged].into_iter().flatten().collect()
     };
-    let (when, then) = match departure.fate {
-        Fate::Lost { since, wait } => {
-            let value = encode(&LostRecord { since, until: wait.map(|wait| wait.until) });
-            (gone(), vec![Op::Put { key: lost, value, lease: None }])
+    match &departure.fate {
+        Fate::Lost { since, wait, trouble: lately } => {
+            let record = LostRecord { since: *since, until: wait.map(|wait| wait.until) };
+            let lately = lately.as_ref().map(|lately| put(&trouble, lately));
+            Guarded::by(gone(), [put(&lost, &record)].into_iter().chain(lately).collect())
         }
-        Fate::Found => (Vec::new(), vec![Op::Delete(lost)]),
-        Fate::Forgotten => (gone(), vec![Op::Delete(lost), Op::Delete(known.clone())]),
-    };
-    Guarded(Txn { when, then, otherwise: Vec::new() })
+        Fate::Back(lately) => {
+            let lately = lately.as_ref().map(|lately| put(&trouble, lately));
+            Guarded::by(Vec::new(), [delete(&lost)].into_iter().chain(lately).collect())
+        }
+        Fate::Found => Guarded::by(Vec::new(), vec![delete(&lost)]),
+        Fate::Forgotten => Guarded::by(gone(), vec![delete(&lost), delete(&known)]),
+    }
+}
+
+/// The same for what is noted of troubles.
+pub fn guard_trouble(noted: &Trouble, cluster: &Cluster) -> Guarded {
+    match noted {
+        Trouble::Over(machine) => {
+            Guarded::by(Vec::new(), vec![delete(&Key::MachineTrouble(machine.clone()))])
+        }
+        Trouble::Unit(name, after) => {
+            let key = Key::UnitTrouble(name.clone());
+            let when = match cluster.unit_troubles.get(name) {
+                Some(before) => Compare::Modified(key.to_string(), before.modified),
+                None => Compare::Absent(key.to_string()),
+            };
+            let step =
+                if *after == UnitTrouble::default() { delete(&key) } else { put(&key, after) };
+            Guarded::by(vec![when], vec![step])
+        }
+    }
+}
+
+fn put(key: &Key, value: &impl Serialize) -> Op {
+    Op::Put { key: key.to_string(), value: encode(value), lease: None }
+}
+
+fn delete(key: &Key) -> Op {
+    Op::Delete(key.to_string())
 }
 
 /// The same for what another hand wrote.
 pub fn guard_litter(litter: &Litter) -> Guarded {
     let key = litter.key.to_string();
     let when = vec![Compare::Modified(key.clone(), litter.modified)];
-    Guarded(Txn { when, then: vec![Op::Delete(key)], otherwise: Vec::new() })
+    Guarded::by(when, vec![Op::Delete(key)])
 }
 
 fn unit_unchanged(cluster: &Cluster, name: &UnitName) -> Compare {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::order::{self, Replacements};
+use super::trouble::Pause;
 use crate::fleetd::registry::{Cluster, StoredUnit};
-use crate::model::{MachineId, Requirements};
+use crate::model::{MachineId, Requirements, Timestamp};
 use crate::unitfile::UnitName;
 
 /// Every live machine, what is on it, and where each unit is.
@@ -36,17 +37,20 @@ pub struct Spot<'a> {
     pub metadata: BTreeMap<String, String>,
     /// What is on it.
     pub units: BTreeMap<&'a UnitName, &'a Requirements>,
+    /// How long it takes no newcomers.
+    pub pause: Option<Pause>,
     /// Those of its units that declare conflicts.
     pub quarrelsome: BTreeMap<&'a UnitName, &'a Requirements>,
 }
 
 impl<'a> Board<'a> {
-    /// All live machines, empty.
-    pub fn of(cluster: &'a Cluster) -> Board<'a> {
+    /// All live machines at the moment `now`, empty.
+    pub fn of(cluster: &'a Cluster, now: Timestamp) -> Board<'a> {
         let spot = |id: &'a MachineId| Spot {
             id,
             metadata: cluster.metadata_of(id),
             units: BTreeMap::new(),
+            pause: Pause::of_machine(cluster, id, now),
             quarrelsome: BTreeMap::new(),
         };
         Board {

@@ -24,7 +24,9 @@ pub fn plan(pass: Pass<'_>) -> Plan {
         let named = schedule.units.keys().chain(&schedule.unreadable);
         for unit in named.filter(|name| !kept(name) && !cluster.is_unreadable(name)) {
             let reason = drop_reason(&pass, machine, unit);
-            if reason == UnassignReason::MachineGone && stays(&pass, machine, unit) {
+            let gone =
+                matches!(reason, UnassignReason::MachineGone | UnassignReason::MachineLost(_));
+            if gone && stays(&pass, machine, unit) {
                 continue;
             }
             decide(&mut decisions, machine, Change::Unassign { unit: unit.clone(), reason });
@@ -41,7 +43,8 @@ pub fn plan(pass: Pass<'_>) -> Plan {
         }
     }
     complete(&mut decisions, &pass);
-    Plan { decisions, refused: pass.refused, due: pass.due }
+    let due = pass.due();
+    Plan { decisions, paused: pass.paused, refused: pass.refused, due }
 }
 
 fn decide(decisions: &mut Vec<Decision>, machine: &MachineId, change: Change) {
@@ -65,7 +68,10 @@ fn drop_reason(pass: &Pass<'_>, machine: &MachineId, unit: &UnitName) -> Unassig
         Some(stored) if stored.desired == TargetState::Inactive => UnassignReason::Unloaded,
         Some(_) => match pass.dropped.get(&(machine, unit)) {
             Some(reason) => reason.clone(),
-            None => UnassignReason::MachineGone,
+            None => match pass.move_from(machine, unit) {
+                Some(moves) => UnassignReason::MachineLost(moves),
+                None => UnassignReason::MachineGone,
+            },
         },
     }
 }

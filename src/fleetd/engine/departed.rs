@@ -4,8 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::trouble::one_more_loss;
 use super::vanished::{Moment, Wait, waits};
-use crate::fleetd::registry::Cluster;
+use crate::fleetd::registry::{Cluster, MachineTrouble};
 use crate::model::{MachineId, Timestamp};
 
 /// How long a machine that is gone is remembered: who looks for it on Monday finds what happened on
@@ -39,8 +40,12 @@ pub enum Fate {
         since: Timestamp,
         /// Where it did not go alone, that nothing of it is moved yet.
         wait: Option<Wait>,
+        /// How often it was lost, with this time. Where it did not go alone, it is not to blame.
+        trouble: Option<MachineTrouble>,
     },
-    /// It is not lost: it is back, or it left in order after all.
+    /// It is back; how often it had been lost, if anybody knows.
+    Back(Option<MachineTrouble>),
+    /// It is not lost: it left in order after all.
     Found,
     /// It has been gone for long.
     Forgotten,
@@ -57,7 +62,10 @@ pub fn departures(cluster: &Cluster, moment: &Moment) -> Departures {
     };
     for machine in cluster.lost.keys() {
         let known = cluster.known.get(machine).filter(|known| known.record.left.is_none());
-        if cluster.machines.contains_key(machine) || known.is_none() {
+        if cluster.machines.contains_key(machine) {
+            let trouble = cluster.machine_troubles.get(machine);
+            decide(machine, Fate::Back(trouble.map(|it| MachineTrouble { last: now, ..*it })));
+        } else if known.is_none() {
             decide(machine, Fate::Found);
         }
     }
@@ -67,9 +75,13 @@ pub fn departures(cluster: &Cluster, moment: &Moment) -> Departures {
         let since = known.record.left.or(lost.map(|lost| lost.since));
         let waited = lost.and_then(|lost| lost.until);
         match since {
-            None => decide(machine, Fate::Lost { since: now, wait }),
+            None => {
+                let trouble = || one_more_loss(cluster.machine_troubles.get(machine), now);
+                let trouble = wait.is_none().then(trouble);
+                decide(machine, Fate::Lost { since: now, wait, trouble });
+            }
             Some(since) if wait.is_some_and(|wait| Some(wait.until) != waited) => {
-                decide(machine, Fate::Lost { since, wait });
+                decide(machine, Fate::Lost { since, wait, trouble: None });
             }
             Some(since) if now.since(since) >= REMEMBERED => decide(machine, Fate::Forgotten),
             Some(since) => {
@@ -86,7 +98,7 @@ impl Fate {
     pub fn word(self) -> &'static str {
         match self {
             Fate::Lost { .. } => "lost",
-            Fate::Found => "found",
+            Fate::Back(_) | Fate::Found => "found",
             Fate::Forgotten => "forgotten",
         }
     }
@@ -102,6 +114,7 @@ impl fmt::Display for Departure {
             Fate::Lost { wait: Some(wait), .. } => {
                 write!(f, "! {machine}: its heartbeat ended, it is lost: {wait}")
             }
+            Fate::Back(_) => write!(f, "! {machine}: it is back"),
             Fate::Found => write!(f, "! {machine}: no longer lost"),
             Fate::Forgotten => write!(f, "! {machine}: gone for so long that it is forgotten"),
         }

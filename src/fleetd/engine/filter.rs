@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::board::{Board, Spot};
+use super::trouble::{Pause, often};
 use crate::model::{Glob, MachineId, OnPartition, Requirements, STOP_TTL_MIN};
 use crate::unitfile::UnitName;
 
@@ -44,6 +45,8 @@ pub enum Refusal {
         /// What it says its `agent_ttl` is.
         found: Option<Duration>,
     },
+    /// The machine is lost again and again.
+    Unsteady(Pause),
 }
 
 impl fmt::Display for Refusal {
@@ -84,6 +87,13 @@ impl fmt::Display for Refusal {
                     None => write!(f, "the machine's fleetd is too old to tell"),
                 }
             }
+            Refusal::Unsteady(Pause { times, since, until }) => {
+                let times = often(*times);
+                write!(
+                    f,
+                    "it was lost {times} since {since}, and takes no more units until {until}"
+                )
+            }
         }
     }
 }
@@ -102,6 +112,22 @@ pub fn check(
     machine_of(board, spot, name, wants)?;
     conflicts(spot, name, wants)?;
     replaced(board, spot, name)
+}
+
+/// The same for a unit that comes to the machine. One that is lost again and again takes none for a
+/// while that could as well be elsewhere.
+pub fn check_newcomer(
+    board: &Board<'_>,
+    spot: &Spot<'_>,
+    name: &UnitName,
+    wants: &Requirements,
+) -> Result<(), Refusal> {
+    check(board, spot, name, wants)?;
+    let bound = wants.machine_id.is_some() || !wants.machine_of.is_empty() || wants.global;
+    match spot.pause {
+        Some(pause) if !bound => Err(Refusal::Unsteady(pause)),
+        _ => Ok(()),
+    }
 }
 
 fn machine_id(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {

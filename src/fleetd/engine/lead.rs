@@ -8,11 +8,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Applied, Decided, Guarded, apply, guard, guard_departure, guard_litter};
+use super::apply::{
+    Applied, Decided, Guarded, apply, guard, guard_departure, guard_litter, guard_trouble,
+};
 use super::departed::{Departure, Departures, departures};
 use super::litter::{Litter, litter};
 use super::plan::Decision;
 use super::schedule::schedule;
+use super::trouble::{self, Trouble, Troubles, troubles};
 use super::vanished::{Moment, is_news};
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
@@ -160,10 +163,11 @@ impl Engine {
             let looked_at = *seen.borrow_and_update();
             let silent = self.silent(&mirror).await?;
             let Some(decisions) = self.pass(&mirror, silent) else { continue };
-            let Decisions { units, departures, due } = decisions;
+            let Decisions { units, departures, troubles, due } = decisions;
             if !self.carry_out(leadership, &mirror, &units).await?
                 || !self.carry_out(leadership, &mirror, &departures).await?
                 || !self.carry_out(leadership, &mirror, &sweep(&mirror)).await?
+                || !self.carry_out(leadership, &mirror, &troubles).await?
             {
                 return Ok(());
             }
@@ -240,12 +244,17 @@ async fn at(moment: Option<Timestamp>) {
     }
 }
 
-/// Whether anything changed that a schedule depends on. What systemd reports is not among that, nor
-/// how machines are; unless another hand is at work, of which there is more to repair.
+/// Whether anything changed that is decided on. How machines are is not among that, nor what systemd
+/// reports, but for a start that failed; unless another hand is at work, of which there is more to
+/// repair.
 fn news(cluster: &Cluster, since: Revision) -> bool {
     let tampered = !cluster.foreign.is_empty();
     let matters = |key: &Key| match key {
-        Key::State(..) | Key::Planned(_) => tampered,
+        Key::State(name, machine) => {
+            let state = cluster.states.get(name).and_then(|on| on.get(machine));
+            tampered || state.is_some_and(|state| trouble::is_news(cluster, name, machine, state))
+        }
+        Key::Planned(_) => tampered,
         Key::Survey | Key::Figures(_) | Key::Leader => false,
         _ => true,
     };
@@ -262,6 +271,8 @@ struct Decisions {
     units: Vec<(Decision, Guarded)>,
     /// Of machines that are gone.
     departures: Vec<(Departure, Guarded)>,
+    /// Of what goes wrong again and again.
+    troubles: Vec<(Trouble, Guarded)>,
     /// When to look again, whatever happens.
     due: Option<Timestamp>,
 }
@@ -281,11 +292,21 @@ fn decide(cluster: &Cluster, moment: &Moment) -> Decisions {
         let guarded = guard_departure(&departure, cluster);
         (departure, guarded)
     });
+    let Troubles { all, next: forgotten } = troubles(cluster, moment.now);
+    let troubles = all.into_iter().map(|trouble| {
+        let guarded = guard_trouble(&trouble, cluster);
+        (trouble, guarded)
+    });
     let plan = schedule(cluster, moment);
     let units = plan.decisions.into_iter().map(|decision| {
         let guarded = guard(&decision, cluster);
         (decision, guarded)
     });
-    let due = [next, plan.due].into_iter().flatten().min();
-    Decisions { units: units.collect(), departures: departures.collect(), due }
+    let due = [next, forgotten, plan.due].into_iter().flatten().min();
+    Decisions {
+        units: units.collect(),
+        departures: departures.collect(),
+        troubles: troubles.collect(),
+        due,
+    }
 }

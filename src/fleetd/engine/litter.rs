@@ -37,6 +37,7 @@ pub fn litter(cluster: &Cluster) -> Vec<Litter> {
         Key::Lost(machine) => {
             cluster.machines.contains_key(machine) || !cluster.known.contains_key(machine)
         }
+        Key::UnitTrouble(_) | Key::MachineTrouble(_) => true,
         _ => false,
     });
     let litter = |(key, foreign): (&Key, &Foreign)| Litter {

@@ -1,9 +1,9 @@
 //! Who runs where: one machine of the cluster leads, looks at everything that is stored, and
 //! writes each machine's schedule.
 //!
-//! `schedule` decides and is pure, as are `departed`, `litter` and `vanished`; `apply` writes their
-//! decisions, under the leader's key. This room must not know systemd, nor how a machine carries its
-//! schedule out.
+//! `schedule` decides and is pure, as are `departed`, `litter`, `trouble` and `vanished`; `apply`
+//! writes their decisions, under the leader's key. This room must not know systemd, nor how a
+//! machine carries its schedule out.
 
 mod apply;
 mod board;
@@ -16,6 +16,7 @@ mod litter;
 mod order;
 mod plan;
 mod schedule;
+mod trouble;
 mod vanished;
 
 pub use departed::{Departure, Departures, Fate, departures};
@@ -23,4 +24,5 @@ pub use filter::Refusal;
 pub use lead::{Engine, EngineSettings};
 pub use plan::{AssignReason, Change, Decision, Plan, UnassignReason, UpdateReason};
 pub use schedule::schedule;
+pub use trouble::{Pause, Trouble, Troubles, troubles};
 pub use vanished::{Moment, Wait, waits};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::filter::Refusal;
-use crate::fleetd::registry::{Assignment, Revision};
+use super::trouble::{Pause, often};
+use crate::fleetd::registry::{Assignment, Moves, Revision};
 use crate::model::{MachineId, TargetState, Timestamp};
 use crate::unitfile::UnitName;
 
@@ -14,6 +15,8 @@ use crate::unitfile::UnitName;
 pub struct Plan {
     /// What to write, in order.
     pub decisions: Vec<Decision>,
+    /// Units that are not placed before a time.
+    pub paused: BTreeMap<UnitName, Pause>,
     /// Units that no machine takes, and why each machine refuses; and the machines that refuse a
     /// global unit.
     pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
@@ -85,6 +88,16 @@ pub enum AssignReason {
         /// How many.
         units: usize,
     },
+    /// The same of those machines on which it did not fail to start lately.
+    LeastLoadedUnfailed {
+        /// How many.
+        units: usize,
+    },
+    /// It failed to start lately on all machines that take it, and least often on this one.
+    FailedLeast {
+        /// How often.
+        times: u32,
+    },
 }
 
 /// Why an assignment changes in place.
@@ -107,8 +120,10 @@ pub enum UnassignReason {
     Destroyed,
     /// Nobody wants it on a machine any more.
     Unloaded,
-    /// The machine left or was lost.
+    /// The machine left.
     MachineGone,
+    /// The machine was lost; how often that happened to the unit.
+    MachineLost(Moves),
     /// The machine no longer takes it.
     Refused(Refusal),
     /// Another unit took its place.
@@ -154,6 +169,13 @@ impl fmt::Display for AssignReason {
             AssignReason::LeastLoaded { units } => {
                 write!(f, "least loaded of those that take it ({units} units)")
             }
+            AssignReason::LeastLoadedUnfailed { units } => {
+                write!(f, "least loaded of those on which it did not fail to start ({units} units)")
+            }
+            AssignReason::FailedLeast { times } => {
+                let times = often(*times);
+                write!(f, "it failed to start on all that take it, here only {times}")
+            }
         }
     }
 }
@@ -175,6 +197,12 @@ impl fmt::Display for UnassignReason {
             UnassignReason::Destroyed => f.write_str("destroyed"),
             UnassignReason::Unloaded => f.write_str("unloaded"),
             UnassignReason::MachineGone => f.write_str("the machine is gone"),
+            UnassignReason::MachineLost(Moves { times: 1, .. }) => {
+                f.write_str("the machine is lost")
+            }
+            UnassignReason::MachineLost(Moves { times, since, .. }) => {
+                write!(f, "the machine is lost, {} since {since}", often(*times))
+            }
             UnassignReason::Refused(refusal) => refusal.fmt(f),
             UnassignReason::ReplacedBy(other) => write!(f, "{other} takes its place"),
             UnassignReason::Twice => f.write_str("it is scheduled elsewhere too"),

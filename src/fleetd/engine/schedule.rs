@@ -11,8 +11,9 @@ use super::compare;
 use super::filter::{self, Refusal};
 use super::order::targets_first;
 use super::plan::{AssignReason, Plan, UnassignReason};
+use super::trouble::{self, Pause};
 use super::vanished::{Moment, Wait, waits};
-use crate::fleetd::registry::{Cluster, StoredUnit};
+use crate::fleetd::registry::{Cluster, Moves, StoredUnit};
 use crate::model::{MachineId, Timestamp};
 use crate::unitfile::UnitName;
 
@@ -44,13 +45,12 @@ pub struct Pass<'a> {
     pub assigned: BTreeMap<(&'a MachineId, &'a UnitName), AssignReason>,
     /// Why a unit did not stay where it was.
     pub dropped: BTreeMap<(&'a MachineId, &'a UnitName), UnassignReason>,
+    /// Units that are not placed yet, and why.
+    pub paused: BTreeMap<UnitName, Pause>,
     /// Who refuses units that no machine takes, and global ones.
     pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
     /// Machines that vanished and are waited for.
     pub waits: BTreeMap<MachineId, Wait>,
-    /// When time alone will change what is decided.
-    pub due: Option<Timestamp>,
-    #[expect(dead_code, reason = "what waits for a time is decided by it, next")]
     now: Timestamp,
     /// Where each unit was before the pass.
     before: BTreeMap<&'a UnitName, Vec<&'a MachineId>>,
@@ -66,7 +66,7 @@ impl<'a> Pass<'a> {
                 before.entry(name).or_default().push(machine);
             }
         }
-        let mut board = Board::of(cluster);
+        let mut board = Board::of(cluster, moment.now);
         for (name, machines) in before.iter().filter(|(name, _)| cluster.is_unreadable(name)) {
             machines.iter().for_each(|machine| board.leave(name, machine));
         }
@@ -74,9 +74,9 @@ impl<'a> Pass<'a> {
             board,
             assigned: BTreeMap::new(),
             dropped: BTreeMap::new(),
+            paused: BTreeMap::new(),
             refused: BTreeMap::new(),
             waits: waits(cluster, moment),
-            due: None,
             now: moment.now,
             before,
         }
@@ -146,6 +146,10 @@ impl<'a> Pass<'a> {
     /// Puts a unit on the best machine, and says which units lost their place by it.
     fn place(&mut self, name: &'a UnitName, unit: &'a StoredUnit) -> Vec<Wanted<'a>> {
         self.refused.remove(name);
+        if let Some(pause) = self.pause(name, unit) {
+            self.paused.insert(name.clone(), pause);
+            return Vec::new();
+        }
         if let Some((machine, victims)) = self.place_to_take(name, unit) {
             let reason = AssignReason::Replaces(victims[0].clone());
             let mut homeless = Vec::new();
@@ -170,10 +174,8 @@ impl<'a> Pass<'a> {
     ) -> Option<(&'a MachineId, AssignReason)> {
         let takes =
             |spot: &&Spot<'_>| filter::check(&self.board, spot, name, &unit.requirements).is_ok();
-        let holder = self.board.cluster.holders.get(name);
-        let holding = holder.and_then(|id| self.board.spots.get(id)).filter(takes);
-        if let Some(spot) = holding {
-            return Some((spot.id, AssignReason::RunsThere));
+        if let Some(machine) = self.runs_on(name, unit) {
+            return Some((machine, AssignReason::RunsThere));
         }
         if let Some(id) = &unit.requirements.machine_id {
             let spot = self.board.spots.get(id).filter(takes)?;
@@ -185,8 +187,64 @@ impl<'a> Pass<'a> {
             let spot = spots.find(takes)?;
             return Some((spot.id, AssignReason::Beside(target.clone())));
         }
-        let spot = self.board.by_load().find(takes)?;
-        Some((spot.id, AssignReason::LeastLoaded { units: spot.units.len() }))
+        let takes = |spot: &&Spot<'_>| {
+            filter::check_newcomer(&self.board, spot, name, &unit.requirements).is_ok()
+        };
+        let mut takers = self.board.by_load().filter(takes);
+        let failures = trouble::failures(self.board.cluster, name, self.now);
+        if failures.is_empty() {
+            let spot = takers.next()?;
+            return Some((spot.id, AssignReason::LeastLoaded { units: spot.units.len() }));
+        }
+        let times = |spot: &Spot<'_>| failures.get(spot.id).copied().unwrap_or_default();
+        let spot = takers.min_by_key(|spot| times(spot))?;
+        let reason = match times(spot) {
+            0 => AssignReason::LeastLoadedUnfailed { units: spot.units.len() },
+            times => AssignReason::FailedLeast { times },
+        };
+        Some((spot.id, reason))
+    }
+
+    /// The live machine that holds a unit, if that takes it.
+    fn runs_on(&self, name: &UnitName, unit: &StoredUnit) -> Option<&'a MachineId> {
+        let holder = self.board.cluster.holders.get(name)?;
+        let spot = self.board.spots.get(holder)?;
+        filter::check(&self.board, spot, name, &unit.requirements).is_ok().then_some(spot.id)
+    }
+
+    /// How long a unit is not placed because it had to move too often. Where it runs it can stay.
+    fn pause(&self, name: &UnitName, unit: &StoredUnit) -> Option<Pause> {
+        let moves = match self.lost_home(name) {
+            Some(_) => Some(self.one_more_move(name, unit)),
+            None => trouble::moves(self.board.cluster, name, unit, self.now),
+        };
+        let pause = Pause::after(moves?, self.now)?;
+        self.runs_on(name, unit).is_none().then_some(pause)
+    }
+
+    /// The lost machine from which a unit has to move: the first, should there be two.
+    fn lost_home(&self, name: &UnitName) -> Option<&'a MachineId> {
+        let homes = self.before.get(name)?;
+        homes.iter().copied().find(|machine| trouble::is_lost(self.board.cluster, machine))
+    }
+
+    fn one_more_move(&self, name: &UnitName, unit: &StoredUnit) -> Moves {
+        let before = trouble::moves(self.board.cluster, name, unit, self.now);
+        trouble::one_more_move(before, unit, self.now)
+    }
+
+    /// How often a unit had to move, with the move from this machine, if that is one because it was
+    /// lost.
+    pub fn move_from(&self, machine: &MachineId, name: &UnitName) -> Option<Moves> {
+        let unit = self.board.cluster.units.get(name)?;
+        let counts = !unit.requirements.global && self.lost_home(name) == Some(machine);
+        counts.then(|| self.one_more_move(name, unit))
+    }
+
+    /// When time alone will change what is decided: the next pause is over.
+    pub fn due(&self) -> Option<Timestamp> {
+        let machines = self.board.spots.values().filter_map(|spot| spot.pause);
+        machines.chain(self.paused.values().copied()).map(|pause| pause.until).min()
     }
 
     /// For a unit with `Replaces=`: the least loaded machine that has units it replaces and takes
@@ -275,7 +333,8 @@ impl<'a> Pass<'a> {
     /// Notes every machine's refusal of a unit that none takes.
     fn explain(&mut self, name: &UnitName, unit: &StoredUnit) {
         let refusals = self.board.spots.values().filter_map(|spot| {
-            let refusal = filter::check(&self.board, spot, name, &unit.requirements).err()?;
+            let wants = &unit.requirements;
+            let refusal = filter::check_newcomer(&self.board, spot, name, wants).err()?;
             Some((spot.id.clone(), refusal))
         });
         let refusals = refusals.collect();

@@ -16,6 +16,7 @@ use super::records::{
 };
 use super::schedule::Schedule;
 use super::store::{Event, KeyValue, LeaseId, Range, Revision};
+use super::trouble::{MachineTrouble, UnitTrouble};
 use crate::fleetd::chain::BoxedError;
 use crate::model::{MachineId, Requirements, TargetState, validate};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
@@ -41,6 +42,10 @@ pub struct Cluster {
     pub states: BTreeMap<UnitName, BTreeMap<MachineId, StateRecord>>,
     /// How each machine was when it was asked last.
     pub figures: BTreeMap<MachineId, FiguresRecord>,
+    /// What went wrong with units lately.
+    pub unit_troubles: BTreeMap<UnitName, StoredTrouble>,
+    /// What went wrong with machines lately.
+    pub machine_troubles: BTreeMap<MachineId, MachineTrouble>,
     /// Who leads.
     pub leader: Option<LeaderRecord>,
     /// What another hand wrote under these keys.
@@ -84,6 +89,15 @@ pub struct StoredMachine {
 pub struct StoredKnown {
     /// What it said last, and whether it left.
     pub record: KnownRecord,
+    /// When any of this last changed.
+    pub modified: Revision,
+}
+
+/// What went wrong with a unit, as stored.
+#[derive(Debug, Clone)]
+pub struct StoredTrouble {
+    /// What.
+    pub record: UnitTrouble,
     /// When any of this last changed.
     pub modified: Revision,
 }
@@ -133,6 +147,8 @@ impl Cluster {
             machines: self.machines.clone(),
             known: self.known.clone(),
             lost: self.lost.clone(),
+            unit_troubles: self.unit_troubles.clone(),
+            machine_troubles: self.machine_troubles.clone(),
             metadata: self.metadata.clone(),
             schedule: self.schedule.clone(),
             foreign: self.foreign.clone(),
@@ -212,6 +228,14 @@ impl Cluster {
             Key::Figures(machine) => {
                 self.figures.insert(machine.clone(), decode(&entry.key, value)?);
             }
+            Key::UnitTrouble(name) => {
+                let record: UnitTrouble = decode(&entry.key, value)?;
+                let stored = StoredTrouble { record, modified: entry.modified };
+                self.unit_troubles.insert(name.clone(), stored);
+            }
+            Key::MachineTrouble(machine) => {
+                self.machine_troubles.insert(machine.clone(), decode(&entry.key, value)?);
+            }
             Key::Leader => self.leader = Some(decode(&entry.key, value)?),
             Key::Machine(machine) => {
                 let record: MachineRecord = decode(&entry.key, value)?;
@@ -259,7 +283,9 @@ impl Cluster {
         });
         let figures = self.figures.keys().cloned().map(Key::Figures);
         let foreign = self.foreign.keys().cloned();
-        let machines = machines.chain(known).chain(lost).chain(figures);
+        let shaken = self.machine_troubles.keys().cloned().map(Key::MachineTrouble);
+        let machines = machines.chain(known).chain(lost).chain(figures).chain(shaken);
+        let units = units.chain(self.unit_troubles.keys().cloned().map(Key::UnitTrouble));
         let all = foreign.chain(units).chain(machines).chain(holders).chain(leader).chain(metadata);
         all.chain(planned).chain(schedule).chain(states).collect()
     }
@@ -285,6 +311,8 @@ impl Cluster {
             }
             Key::Cluster | Key::Survey => {}
             Key::Figures(machine) => drop(self.figures.remove(&machine)),
+            Key::UnitTrouble(name) => drop(self.unit_troubles.remove(&name)),
+            Key::MachineTrouble(machine) => drop(self.machine_troubles.remove(&machine)),
             Key::Leader => self.leader = None,
             Key::Machine(machine) => drop(self.machines.remove(&machine)),
             Key::Known(machine) => drop(self.known.remove(&machine)),

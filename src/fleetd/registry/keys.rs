@@ -15,6 +15,8 @@
 //! | `survey` | API | for ever |
 //! | `figures/<machine>` | agent, when `survey` changes | session lease |
 //! | `state/<name>/<machine>` | agent | session lease |
+//! | `trouble/unit/<name>` | engine, under its leader key | until quiet for an hour |
+//! | `trouble/machine/<machine>` | engine, under its leader key | until quiet for an hour |
 
 use std::fmt;
 
@@ -50,6 +52,10 @@ pub enum Key {
     Survey,
     /// A machine's answer to it.
     Figures(MachineId),
+    /// What went wrong with a unit lately.
+    UnitTrouble(UnitName),
+    /// What went wrong with a machine lately.
+    MachineTrouble(MachineId),
 }
 
 const CLUSTER: &str = "cluster";
@@ -93,6 +99,11 @@ impl Key {
                 Key::State(UnitName::parse(name).ok()?, MachineId::parse(machine).ok()?)
             }
             "figures" => Key::Figures(MachineId::parse(rest).ok()?),
+            "trouble" => match two()? {
+                ("unit", name) => Key::UnitTrouble(UnitName::parse(name).ok()?),
+                ("machine", machine) => Key::MachineTrouble(MachineId::parse(machine).ok()?),
+                _ => return None,
+            },
             _ => return None,
         })
     }
@@ -114,6 +125,8 @@ impl fmt::Display for Key {
             Key::State(name, machine) => write!(f, "state/{name}/{machine}"),
             Key::Survey => f.write_str(SURVEY),
             Key::Figures(machine) => write!(f, "figures/{machine}"),
+            Key::UnitTrouble(name) => write!(f, "trouble/unit/{name}"),
+            Key::MachineTrouble(machine) => write!(f, "trouble/machine/{machine}"),
         }
     }
 }
@@ -148,9 +161,11 @@ mod tests {
             Key::Known(machine.clone()),
             Key::Lost(machine.clone()),
             Key::Holder(unit.clone()),
-            Key::State(unit, machine.clone()),
+            Key::State(unit.clone(), machine.clone()),
             Key::Survey,
-            Key::Figures(machine),
+            Key::Figures(machine.clone()),
+            Key::UnitTrouble(unit),
+            Key::MachineTrouble(machine),
         ];
         for key in keys {
             assert_eq!(Key::parse(&key.to_string()), Some(key));
@@ -159,7 +174,16 @@ mod tests {
 
     #[test]
     fn what_is_not_fleets_is_no_key() {
-        for key in ["", "unit", "unit/", "unit/a b.service", "engine/other", "machine/", "x/y"] {
+        for key in [
+            "",
+            "unit",
+            "unit/",
+            "unit/a b.service",
+            "engine/other",
+            "machine/",
+            "x/y",
+            "trouble/unit",
+        ] {
             assert_eq!(Key::parse(key), None, "{key:?}");
         }
     }

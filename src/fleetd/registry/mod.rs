@@ -19,12 +19,13 @@ mod schedule;
 mod session;
 mod store;
 mod survey;
+mod trouble;
 mod units;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cluster::{Cluster, StoredKnown, StoredMachine, StoredUnit};
+pub use cluster::{Cluster, StoredKnown, StoredMachine, StoredTrouble, StoredUnit};
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use foreign::{Fault, Foreign};
@@ -43,6 +44,7 @@ pub use store::{
     Revision, Store, StoreError, TimeLeft, Txn, Watch,
 };
 pub use survey::Question;
+pub use trouble::{Failures, MachineTrouble, Moves, UnitTrouble};
 pub use units::{Put, PutError, PutOutcome, after_put};
 
 use on_demand::OnDemand;

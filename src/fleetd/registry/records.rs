@@ -174,6 +174,14 @@ pub struct StateRecord {
     pub log: Option<Vec<String>>,
 }
 
+impl StateRecord {
+    /// The start that failed, if the last one did.
+    pub fn failed_start(&self) -> Option<u64> {
+        let job = self.job.as_deref();
+        self.launch.filter(|_| matches!(job, Some("failed" | "timeout" | "dependency")))
+    }
+}
+
 /// `survey`: that somebody asks how the machines are. The question is the revision of this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SurveyRecord {
