@@ -8,6 +8,7 @@ pub mod agent;
 pub mod api;
 mod args;
 mod backoff;
+pub mod boot_clock;
 mod chain;
 mod clock;
 pub mod config;

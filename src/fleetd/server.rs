@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::agent::{Agent, AgentSettings, Farewell};
 use super::api::Api;
+use super::boot_clock::Kernel;
 use super::config::Settings;
 use super::connections;
 use super::engine::{Engine, EngineSettings};
@@ -67,6 +68,7 @@ pub async fn run(
         run_folder,
         machine: machine.clone(),
         metrics: metrics.clone(),
+        clock: Arc::new(Kernel),
     };
     let agent = Agent::start(agent_settings, registry.clone(), units.clone()).await?;
     let standing = agent.standing();

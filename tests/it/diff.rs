@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fleet::fleetd::agent::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, diff};
+use fleet::fleetd::agent::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, Touch, diff};
 use fleet::fleetd::registry::Assignment;
 use fleet::fleetd::systemd::{JobResult, Status};
-use fleet::model::{MachineId, SystemdState, TargetState};
+use fleet::model::{MachineId, OnPartition, SystemdState, TargetState};
 use fleet::unitfile::{UnitFile, UnitHash, UnitName};
 
 fn name(text: &str) -> UnitName {
@@ -44,7 +44,12 @@ fn here(version: u8, active: &str) -> Here {
 }
 
 fn known(read_for: &Assignment, version: u8) -> KnownFile {
-    KnownFile { read_for: read_for.clone(), file: Some(file(version)), relations: BTreeSet::new() }
+    KnownFile {
+        read_for: read_for.clone(),
+        file: Some(file(version)),
+        relations: BTreeSet::new(),
+        on_partition: OnPartition::Keep,
+    }
 }
 
 fn carried_out(here: Here, launch: u64) -> Here {
@@ -76,7 +81,7 @@ fn steps(desired: &Desired, observed: &Observed) -> Vec<String> {
 
 fn desired(units: &[(&str, Assignment)]) -> Desired {
     let units = units.iter().map(|(unit, wanted)| (name(unit), wanted.clone())).collect();
-    Desired { complete: true, units, leaving: false }
+    Desired { complete: true, units, leaving: false, touch: Touch::Kept }
 }
 
 #[test]
@@ -268,6 +273,55 @@ fn the_schedule_of_another_life_means_nothing() {
         (name("foreign.service"), theirs(here(1, "active"))),
     ]);
     assert_eq!(steps(&desired, &observed), ["stop foreign.service: other holds it"]);
+}
+
+/// The last word of the reason.
+const CUT_OFF: &str = ": this machine is cut off, and OnPartition=stop";
+
+#[test]
+fn a_unit_that_must_not_run_twice_is_given_up() {
+    let stops = |here| Here { on_partition: OnPartition::Stop, ..here };
+    let runs = || stops(carried_out(here(1, "active"), 10));
+    let asked = |ask| pending(stops(carried_out(here(1, "deactivating"), 10)), Some(ask));
+    let held_back = |here| Here { held_back: true, ..here };
+    let cleans_up = || {
+        let mut here = asked(Ask::Stop);
+        here.status.as_mut().unwrap().state.sub = "stop-post".into();
+        here
+    };
+    let known = known(&launched(), 1);
+    let read =
+        Here { file: Some(KnownFile { on_partition: OnPartition::Stop, ..known }), ..held() };
+    let table = [
+        // What it is, and the step in touch, out of touch, and when the time is over.
+        ("runs", runs(), ["", "stop", "stop"]),
+        ("starts", pending(runs(), Some(Ask::Start)), ["", "stop", "stop"]),
+        ("asked to stop", asked(Ask::Stop), ["", "", "kill"]),
+        ("killed", asked(Ask::Kill), ["", "", ""]),
+        ("cleans up", cleans_up(), ["", "", ""]),
+        ("systemd refused to stop it", held_back(runs()), ["", "", "kill"]),
+        ("ended", stops(carried_out(here(1, "inactive"), 10)), ["", "unlink", "unlink"]),
+        ("failed", stops(carried_out(here(1, "failed"), 10)), ["", "unlink", "unlink"]),
+        ("linked", stops(here(1, "inactive")), ["start", "unlink", "unlink"]),
+        ("cannot be unlinked", held_back(stops(here(1, "inactive"))), ["", "", ""]),
+        ("to be linked", read, ["link", "", ""]),
+        ("runs, and is to be kept", carried_out(here(1, "active"), 10), ["", "", ""]),
+    ];
+    for (case, here, steps_in) in table {
+        for (touch, expected) in [Touch::Kept, Touch::Lost, Touch::Over].into_iter().zip(steps_in) {
+            let wanted = desired(&[("u.service", launched())]);
+            let observed = Observed::from([(name("u.service"), here.clone())]);
+            let first = |leaving| {
+                let desired = Desired { touch, leaving, ..wanted.clone() };
+                steps(&desired, &observed).join("; ")
+            };
+            let step = first(false);
+            assert_eq!(step.split(' ').next(), Some(expected), "{case}, {touch:?}: {step}");
+            if step.ends_with(CUT_OFF) {
+                assert_eq!(first(true), step, "{case}, {touch:?}: also when the machine leaves");
+            }
+        }
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod lint;
 mod live_figures;
 mod metrics;
 mod names;
+mod partition;
 mod plan;
 mod reload;
 mod requirements;

@@ -3,27 +3,13 @@
 
 use fleet::fleetd::agent::{Farewell, Standing};
 use fleet::fleetd::registry::{Cluster, StateRecord};
-use fleet::fleetd::systemd::{Call, Refusal, UnitManager};
+use fleet::fleetd::systemd::{Refusal, UnitManager};
 use fleet::model::TargetState::{Inactive, Launched, Loaded};
 
-use crate::support::machines::{Machine, Machines, TTL, unit};
+use crate::support::machines::{Machines, TTL, calls, unit};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 const ONESHOT: &str = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
-
-/// What was asked of a machine's systemd, in short.
-fn calls(machine: &Machine) -> Vec<String> {
-    let short = |call: Call| match call {
-        Call::Link(names) => format!("link {}", names[0]),
-        Call::Unlink(names) => format!("unlink {}", names[0]),
-        Call::Start(name) => format!("start {name}"),
-        Call::Restart(name) => format!("restart {name}"),
-        Call::Stop(name) => format!("stop {name}"),
-        Call::Kill(name) => format!("kill {name}"),
-        Call::Reload => "reload".to_owned(),
-    };
-    machine.units.take_calls().into_iter().map(short).collect()
-}
 
 #[tokio::test(start_paused = true)]
 async fn start_stop_unload() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet::fleetd::agent::{Agent, AgentError, AgentSettings, Farewell, Standing};
+use fleet::fleetd::boot_clock::BootClock;
 use fleet::fleetd::engine::{Engine, EngineSettings};
 use fleet::fleetd::metrics::Metrics;
 use fleet::fleetd::registry::{LeaderRecord, MachineRecord, Registry};
@@ -12,6 +13,7 @@ use fleet::fleetd::systemd::UnitManager;
 use fleet::model::MachineId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How long a machine lives without a heartbeat: as in a cluster whose owner is impatient.
@@ -20,9 +22,49 @@ pub const TTL: Duration = Duration::from_secs(6);
 /// How long a leader does.
 const LEADER_TTL: Duration = Duration::from_secs(2);
 
+/// The time since boot by tokio's clock, also when that is paused; and by how long the machine slept.
+#[derive(Debug)]
+pub struct TokioClock {
+    booted: Instant,
+    slept: watch::Sender<Duration>,
+}
+
+impl TokioClock {
+    /// Of a machine that boots now.
+    pub fn new() -> TokioClock {
+        TokioClock { booted: Instant::now(), slept: watch::Sender::new(Duration::ZERO) }
+    }
+
+    /// The machine sleeps for so long, and wakes: tokio's clock, as the kernel's other one, stands still.
+    #[allow(dead_code, reason = "not every test binary has machines that sleep")]
+    pub fn sleep(&self, time: Duration) {
+        self.slept.send_modify(|slept| *slept += time);
+    }
+}
+
+#[async_trait::async_trait]
+impl BootClock for TokioClock {
+    fn now(&self) -> Duration {
+        self.booted.elapsed() + *self.slept.borrow()
+    }
+
+    async fn until(&self, moment: Duration) {
+        let mut slept = self.slept.subscribe();
+        while self.now() < moment {
+            tokio::select! {
+                () = tokio::time::sleep(moment.saturating_sub(self.now())) => {}
+                _ = slept.changed() => {}
+            }
+        }
+    }
+}
+
 /// What a fleetd is told.
 pub struct Around<'a> {
     pub machine: &'a MachineId,
+    /// How long it lives without a heartbeat.
+    pub ttl: Duration,
+    pub clock: Arc<dyn BootClock>,
     /// What it says of its machine.
     pub record: MachineRecord,
     pub registry: Registry,
@@ -47,12 +89,13 @@ pub struct Fleetd {
 
 impl Fleetd {
     pub async fn start(around: Around<'_>) -> Result<Fleetd, AgentError> {
-        let Around { machine, record, registry, units, run_folder, metrics } = around;
+        let Around { machine, ttl, clock, record, registry, units, run_folder, metrics } = around;
         let record = watch::Sender::new(record);
         let settings = AgentSettings {
             machine: machine.clone(),
             record: record.subscribe(),
-            ttl: TTL,
+            ttl,
+            clock,
             run_folder: run_folder.to_owned(),
             metrics: metrics.clone(),
         };

@@ -84,6 +84,10 @@ impl World {
             agent_ttl_millis: Some(TTL_SECS * 1000),
             ..MachineRecord::default()
         };
+        self.boot_as(id, record);
+    }
+
+    pub fn boot_as(&mut self, id: &MachineId, record: MachineRecord) {
         self.put(Key::Machine(id.clone()), encode(&record));
         let known = KnownRecord { machine: record, left: None };
         self.put(Key::Known(id.clone()), encode(&known));

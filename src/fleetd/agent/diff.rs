@@ -11,7 +11,7 @@ use super::task::{Action, Reason, Task};
 use super::words::Words;
 use crate::fleetd::registry::Assignment;
 use crate::fleetd::systemd::{JobId, JobResult, Status};
-use crate::model::{MachineId, TargetState};
+use crate::model::{MachineId, OnPartition, TargetState};
 use crate::unitfile::{UnitFile, UnitHash, UnitName};
 
 /// What this machine shall have.
@@ -24,6 +24,20 @@ pub struct Desired {
     pub units: BTreeMap<UnitName, Assignment>,
     /// Whether the machine leaves: then nothing is to stay, whatever the schedule says.
     pub leaving: bool,
+    /// Whether the machine is in touch with the cluster.
+    pub touch: Touch,
+}
+
+/// How certain it is that no other machine may start what runs here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Touch {
+    /// It is.
+    #[default]
+    Kept,
+    /// It will not be for long: units with `OnPartition=stop` stop now.
+    Lost,
+    /// It is not: whatever is left of them is killed.
+    Over,
 }
 
 /// What this machine has: every unit it has linked, holds or knows the file of.
@@ -42,6 +56,8 @@ pub struct Here {
     pub asked: Option<Ask>,
     /// Its file, as read from the store for some assignment.
     pub file: Option<KnownFile>,
+    /// What the file that is linked says of a machine that is cut off.
+    pub on_partition: OnPartition,
     /// Whether its last step failed a moment ago: leave it alone for now.
     pub held_back: bool,
     /// Whether linking it failed: nobody needs to wait for it.
@@ -100,6 +116,8 @@ pub enum Ask {
     Start,
     /// To stop it.
     Stop,
+    /// To kill what did not stop.
+    Kill,
 }
 
 /// What is known of a unit's file.
@@ -112,6 +130,8 @@ pub struct KnownFile {
     pub file: Option<UnitFile>,
     /// The units it wants linked before it starts, as far as they are here.
     pub relations: BTreeSet<UnitName>,
+    /// What it says of a machine that is cut off.
+    pub on_partition: OnPartition,
 }
 
 impl KnownFile {
@@ -128,9 +148,6 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Vec<Task> {
     let only_desired = desired.units.keys().filter(|name| !observed.contains_key(*name));
     for name in observed.keys().chain(only_desired) {
         let here = observed.get(name).unwrap_or(&nothing);
-        if here.held_back {
-            continue;
-        }
         if let Some((action, reason)) = step(desired, observed, name, here) {
             tasks.push(Task { unit: name.clone(), action, reason });
         }
@@ -145,6 +162,14 @@ fn step(
     name: &UnitName,
     here: &Here,
 ) -> Option<(Action, Reason)> {
+    if let (Some(status), OnPartition::Stop) = (&here.status, here.on_partition)
+        && desired.touch != Touch::Kept
+    {
+        return give_up(desired.touch, here, status);
+    }
+    if here.held_back {
+        return None;
+    }
     if desired.leaving {
         return leave(here, Reason::Leaving);
     }
@@ -159,6 +184,21 @@ fn step(
         None => leave(here, Reason::NotScheduled),
         Some(wanted) => arrive(desired, observed, wanted, here),
     }
+}
+
+/// Stop and unlink, or kill: soon another machine may start it. There is no time to leave it alone
+/// where systemd would not stop it.
+fn give_up(touch: Touch, here: &Here, status: &Status) -> Option<(Action, Reason)> {
+    let told = here.held_back || here.asked == Some(Ask::Stop);
+    // Then its processes are gone, and what it has for cleaning up after them is at work.
+    let cleans_up = status.state.sub == "stop-post";
+    let action = match here.asked {
+        _ if settled(status) => (!here.held_back).then_some(Action::Unlink),
+        Some(Ask::Kill) => None,
+        _ if !told => Some(Action::Stop),
+        _ => (touch == Touch::Over && !cleans_up).then_some(Action::Kill),
+    };
+    action.map(|action| (action, Reason::CutOff))
 }
 
 /// Stop, unlink, release.
@@ -190,9 +230,21 @@ fn arrive(
             run(desired, observed, wanted, here, status)
         }
         Some(status) if !settled(status) => stop(here, Reason::FileDiffers),
-        Some(_) => with_file(wanted, here, (Action::Link, Reason::FileDiffers)),
-        None => with_file(wanted, here, (Action::Link, Reason::Scheduled)),
+        Some(_) => link(desired, wanted, here, Reason::FileDiffers),
+        None => link(desired, wanted, here, Reason::Scheduled),
     }
+}
+
+/// Linking, which is no time for what would have to stop at once.
+fn link(
+    desired: &Desired,
+    wanted: &Assignment,
+    here: &Here,
+    reason: Reason,
+) -> Option<(Action, Reason)> {
+    let step = with_file(wanted, here, (Action::Link, reason))?;
+    let stops = here.file.as_ref().is_some_and(|file| file.on_partition == OnPartition::Stop);
+    (step.0 != Action::Link || !stops || desired.touch == Touch::Kept).then_some(step)
 }
 
 /// A linked unit: as started or as stopped as it shall be.

@@ -1,16 +1,18 @@
 //! Carries tasks out: one `match` over actions, in batches where the other side takes batches. A
 //! unit whose step fails is left alone for a while; its neighbours go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
 
-use super::diff::{Ask, Hold, KnownFile, Launched};
-use super::task::{Action, Task};
+use super::diff::{Ask, Hold, KnownFile, Launched, Touch};
+use super::observe::on_partition;
+use super::task::{Action, Reason, Task};
 use super::words::Words;
-use super::{Agent, AgentError, HOLD_BACK, Wake};
+use super::{Agent, AgentError, HOLD_BACK, Wake, in_time};
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{Assignment, Revision, UnitRecord, Won};
 use crate::fleetd::systemd::{JobId, JobResult, SystemdError};
@@ -21,10 +23,20 @@ use crate::unitfile::{UnitFile, UnitName};
 /// it busy while answers travel.
 const CALLS_AT_ONCE: usize = 16;
 
+/// What came of asking for a start.
+enum Called {
+    Answered(Result<JobId, SystemdError>),
+    /// systemd takes no more: nothing was asked.
+    Full,
+    /// The machine is cut off since: it may have been asked.
+    TooLate,
+}
+
 impl Agent {
     /// Carries out tasks that `diff` sorted: all of one action, then all of the next. What the
     /// store refuses for some does not keep the others from theirs.
-    pub(super) async fn execute(&mut self, tasks: &[Task]) -> Result<(), AgentError> {
+    /// They were decided on in this touch with the cluster: where it gets worse, they end early.
+    pub(super) async fn execute(&mut self, tasks: &[Task], touch: Touch) -> Result<(), AgentError> {
         for task in tasks {
             tracing::info!("{task}");
             self.settings.metrics.task(task.action.word());
@@ -34,7 +46,7 @@ impl Agent {
         };
         let mut outcome = Ok(());
         for group in tasks.chunk_by(same) {
-            let carried_out = self.carry_out(group).await;
+            let carried_out = self.carry_out(group, touch).await;
             if carried_out.is_err() {
                 self.settings.metrics.tasks_failed(group[0].action.word(), group.len());
             }
@@ -43,31 +55,53 @@ impl Agent {
         outcome
     }
 
-    async fn carry_out(&mut self, group: &[Task]) -> Result<(), AgentError> {
+    async fn carry_out(&mut self, group: &[Task], touch: Touch) -> Result<(), AgentError> {
         let names: Vec<UnitName> = group.iter().map(|task| task.unit.clone()).collect();
+        let fence = Arc::clone(&self.fence);
         match group[0].action {
-            Action::Stop => self.stop(names).await,
-            Action::Unlink => self.unlink(names).await,
-            Action::Release => self.release(names).await?,
+            Action::Stop => self.stop(group, touch).await,
+            Action::Kill => self.kill(names).await,
+            Action::Unlink => self.unlink(group).await,
+            Action::Release => in_time(&fence, touch, self.release(names)).await?,
             Action::Forget => self.forget(names),
-            Action::Win => self.win(names).await?,
-            Action::Fetch => self.fetch(names).await?,
+            Action::Win => in_time(&fence, touch, self.win(names)).await?,
+            Action::Fetch => in_time(&fence, touch, self.fetch(names)).await?,
             Action::Link => self.link(names).await,
-            Action::Start(_) | Action::Restart(_) => self.launch(group).await,
+            Action::Start(_) | Action::Restart(_) => self.launch(group, touch).await,
         }
         Ok(())
     }
 
-    async fn stop(&mut self, names: Vec<UnitName>) {
-        let units = &self.units;
-        let calls = names.into_iter().map(|name| async move { (units.stop(&name).await, name) });
+    async fn stop(&mut self, group: &[Task], touch: Touch) {
+        let (units, fence) = (&self.units, &self.fence);
+        let call =
+            |task: Task| async move { (fence.in_time(touch, units.stop(&task.unit)).await, task) };
+        let calls: Vec<_> = group.iter().cloned().map(call).collect();
         let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
-        for (stopped, name) in done {
+        for (stopped, Task { unit: name, reason, .. }) in done {
             match stopped {
-                Ok(()) => self.stopping(&name),
-                Err(error) => self.stop_failed(&name, &error),
+                Some(Ok(())) => self.stopping(&name),
+                Some(Err(error)) => self.stop_failed(&name, &error),
+                None => {}
+            }
+            if reason == Reason::CutOff {
+                // It is started again once the machine is in touch.
+                self.forget(vec![name.clone()]);
             }
             // A unit that systemd had forgotten ends no job: look for oneself.
+            self.dirty.mark(name);
+        }
+    }
+
+    async fn kill(&mut self, names: Vec<UnitName>) {
+        let units = &self.units;
+        let calls = names.into_iter().map(|name| async move { (units.kill(&name).await, name) });
+        let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
+        for (killed, name) in done {
+            match killed {
+                Ok(()) => self.asked(&name, Ask::Kill),
+                Err(error) => self.hold_back(&name, Action::Kill, &error),
+            }
             self.dirty.mark(name);
         }
     }
@@ -87,21 +121,28 @@ impl Agent {
         self.hold_back(name, Action::Stop, error);
     }
 
-    async fn unlink(&mut self, names: Vec<UnitName>) {
+    async fn unlink(&mut self, group: &[Task]) {
+        let names: Vec<UnitName> = group.iter().map(|task| task.unit.clone()).collect();
+        let given_up = group.iter().filter(|task| task.reason == Reason::CutOff);
+        let given_up: BTreeSet<&UnitName> = given_up.map(|task| &task.unit).collect();
         for (name, unlinked) in self.units.unlink(&names).await {
             match unlinked {
-                Ok(()) => {
-                    if let Some(here) = self.observed.get_mut(&name) {
-                        here.status = None;
-                        here.launched = None;
-                        here.file = None;
-                        here.broken = false;
-                    }
-                    self.note_launch(&name);
-                }
+                Ok(()) => self.unlinked(&name, given_up.contains(&name)),
                 Err(error) => self.hold_back(&name, Action::Unlink, &error),
             }
         }
+    }
+
+    fn unlinked(&mut self, name: &UnitName, given_up: bool) {
+        let Some(here) = self.observed.get_mut(name) else { return };
+        here.status = None;
+        here.file = None;
+        here.broken = false;
+        // One that ended before the machine was cut off was started already, and is not again.
+        if !given_up {
+            here.launched = None;
+        }
+        self.note_launch(name);
     }
 
     async fn release(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
@@ -184,6 +225,9 @@ impl Agent {
         let file = |name: &UnitName| self.observed.get(name)?.file.as_ref()?.file.clone();
         let files: Vec<_> =
             names.into_iter().filter_map(|name| Some((name.clone(), file(&name)?))).collect();
+        for (name, file) in &files {
+            self.observed.entry(name.clone()).or_default().on_partition = on_partition(name, file);
+        }
         for (name, linked) in self.units.link(&files).await {
             match linked {
                 Ok(()) => self.linked(name),
@@ -220,33 +264,39 @@ impl Agent {
         }
     }
 
-    async fn launch(&mut self, tasks: &[Task]) {
-        let (units, full) = (&self.units, &AtomicBool::new(false));
+    async fn launch(&mut self, tasks: &[Task], touch: Touch) {
+        let (units, fence, full) = (&self.units, &self.fence, &AtomicBool::new(false));
         let call = |task: Task| async move {
+            // Units that have to stop now do not wait until all these are started.
+            if fence.touch() > touch {
+                return (task, Called::TooLate);
+            }
             // Where systemd takes no more for one, it takes no more for the next.
             if full.load(Ordering::Relaxed) {
-                return (task, None);
+                return (task, Called::Full);
             }
             let called = match task.action {
-                Action::Restart(_) => units.restart(&task.unit).await,
-                _ => units.start(&task.unit).await,
+                Action::Restart(_) => fence.in_time(touch, units.restart(&task.unit)).await,
+                _ => fence.in_time(touch, units.start(&task.unit)).await,
             };
-            full.fetch_or(matches!(called, Err(SystemdError::Busy { .. })), Ordering::Relaxed);
-            (task, Some(called))
+            let busy = matches!(called, Some(Err(SystemdError::Busy { .. })));
+            full.fetch_or(busy, Ordering::Relaxed);
+            (task, called.map_or(Called::TooLate, Called::Answered))
         };
         let calls: Vec<_> = tasks.iter().cloned().map(call).collect();
         let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         for (task, called) in done {
             let (Action::Start(launch) | Action::Restart(launch)) = task.action else { continue };
             match called {
-                Some(Ok(job)) => self.launched(&task.unit, launch, job),
-                Some(Err(error @ SystemdError::Refused { .. })) => {
+                Called::Answered(Ok(job)) => self.launched(&task.unit, launch, job),
+                Called::Answered(Err(error @ SystemdError::Refused { .. })) => {
                     tracing::error!(unit = %task.unit, error = %chain(&error), "{}", task.action);
                     self.settings.metrics.tasks_failed(task.action.word(), 1);
                     self.launch_refused(&task.unit, launch, &error);
                 }
-                Some(Err(error)) => self.hold_back(&task.unit, task.action, &error),
-                None => self.leave_alone(&task.unit),
+                Called::Answered(Err(error)) => self.hold_back(&task.unit, task.action, &error),
+                Called::Full => self.leave_alone(&task.unit),
+                Called::TooLate => self.dirty.mark(task.unit),
             }
         }
     }
@@ -300,6 +350,7 @@ fn known(name: &UnitName, read_for: &Assignment, unit: Option<UnitRecord>) -> Kn
     KnownFile {
         read_for: read_for.clone(),
         relations: file.as_ref().map(|file| relations(name, file)).unwrap_or_default(),
+        on_partition: file.as_ref().map(|file| on_partition(name, file)).unwrap_or_default(),
         file,
     }
 }

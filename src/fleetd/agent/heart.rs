@@ -1,12 +1,14 @@
 //! The heartbeat: renews the session's lease, in a task of its own so that nothing the agent does
-//! can make it late.
+//! can make it late, and tells the fence of each that was acknowledged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::fence::Fence;
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::metrics::Metrics;
@@ -21,10 +23,16 @@ pub struct Heart {
 
 impl Heart {
     /// Renews `lease` each third of `ttl`.
-    pub fn start(registry: Registry, lease: LeaseId, ttl: Duration, metrics: Metrics) -> Heart {
+    pub fn start(
+        registry: Registry,
+        lease: LeaseId,
+        ttl: Duration,
+        fence: Arc<Fence>,
+        metrics: Metrics,
+    ) -> Heart {
         let (tell, lost) = watch::channel(false);
         let task = tokio::spawn(async move {
-            beat(&registry, lease, ttl, &metrics).await;
+            beat(&registry, lease, ttl, &fence, &metrics).await;
             tell.send_replace(true);
         });
         Heart { task, lost }
@@ -45,15 +53,29 @@ impl Drop for Heart {
 
 /// Renews until the store says that the lease is gone. A store that cannot be reached says
 /// nothing: fleet goes on, and asks again at most a sixth of the time to live apart.
-async fn beat(registry: &Registry, lease: LeaseId, ttl: Duration, metrics: &Metrics) {
+async fn beat(
+    registry: &Registry,
+    lease: LeaseId,
+    ttl: Duration,
+    fence: &Fence,
+    metrics: &Metrics,
+) {
     let mut renewed = Instant::now();
     let mut backoff = Backoff::up_to(ttl / 6);
-    let mut warned = false;
+    let (mut warned, mut unwritten) = (false, false);
     loop {
+        let sent = fence.now();
         let pause = match registry.keep_alive(lease).await {
             Ok(()) => {
                 renewed = Instant::now();
                 metrics.heartbeat(ttl);
+                let written = fence.acknowledged(sent, ttl);
+                if let Err(error) = &written
+                    && !unwritten
+                {
+                    tracing::error!(%error, "cannot write down the last heartbeat");
+                }
+                unwritten = written.is_err();
                 warned = false;
                 backoff.reset();
                 ttl / 3

@@ -5,6 +5,7 @@
 //! contains a unit that another one holds.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::diff::Hold;
@@ -103,6 +104,12 @@ impl Membership {
 }
 
 impl Agent {
+    /// The session is gone, and others may start what hung on it.
+    pub(super) fn lose_session(&mut self) {
+        self.membership = Membership::Out;
+        self.fence.lost();
+    }
+
     /// One step towards being a machine of the cluster; whether there was one to take.
     pub(super) async fn attend(&mut self) -> Result<bool, AgentError> {
         match &self.membership {
@@ -211,6 +218,8 @@ impl Agent {
                 self.session(lease, ttl)
             }
             _ => {
+                // What is known of the session before says nothing of this one.
+                self.fence.lost();
                 let lease = self.registry.grant(self.settings.ttl).await?;
                 token.keep(&self.settings.run_folder, lease, self.settings.ttl)?;
                 self.session(lease, self.settings.ttl)
@@ -323,9 +332,10 @@ impl Agent {
     }
 
     fn session(&mut self, lease: LeaseId, ttl: Duration) -> Session {
+        // Of the session, not of the configuration, which may have changed since.
         self.record.agent_ttl_millis = u64::try_from(ttl.as_millis()).ok();
-        let metrics = self.settings.metrics.clone();
-        let heart = Heart::start(self.registry.clone(), lease, ttl, metrics);
+        let (fence, metrics) = (Arc::clone(&self.fence), self.settings.metrics.clone());
+        let heart = Heart::start(self.registry.clone(), lease, ttl, fence, metrics);
         Session { lease, heart }
     }
 
@@ -383,6 +393,7 @@ impl Agent {
         {
             tracing::warn!(error = %chain(&error), "the session lapses by itself");
         }
+        self.fence.lost();
         Token::forget(&self.settings.run_folder);
     }
 }

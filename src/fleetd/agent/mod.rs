@@ -6,6 +6,7 @@
 
 mod diff;
 mod execute;
+mod fence;
 mod heart;
 mod launches;
 mod member;
@@ -25,12 +26,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use diff::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, diff};
+pub use diff::{Ask, Desired, Here, Hold, KnownFile, Launched, Observed, Touch, diff};
 pub use member::Standing;
 pub use task::{Action, Reason, Task};
 pub use words::Words;
 
 use crate::fleetd::backoff::Backoff;
+use crate::fleetd::boot_clock::BootClock;
 use crate::fleetd::chain::chain;
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
@@ -39,6 +41,7 @@ use crate::fleetd::registry::{
 use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
+use fence::Fence;
 use launches::Launches;
 use member::{Membership, Other};
 use observe::Dirty;
@@ -71,6 +74,8 @@ pub struct AgentSettings {
     pub run_folder: PathBuf,
     /// Who counts its steps and heartbeats.
     pub metrics: Metrics,
+    /// By which it knows how long a session lives.
+    pub clock: Arc<dyn BootClock>,
 }
 
 /// What to do with the units when the agent ends.
@@ -106,6 +111,9 @@ pub enum AgentError {
     /// Another one took this machine's key at the same time, or something unreadable is there.
     #[error("cannot join the cluster: the key of machine {0} is taken")]
     Taken(MachineId),
+    /// The store did not answer before something else was due.
+    #[error("the store did not answer in time: this machine is cut off")]
+    CutOff,
     /// What was done changed nothing, again and again.
     #[error("taking the same steps {REPEATS_MAX} times changed nothing")]
     Restless,
@@ -152,6 +160,7 @@ pub struct Agent {
     schedule: Mirror<Schedule>,
     membership: Membership,
     standing: watch::Sender<Standing>,
+    fence: Arc<Fence>,
     observed: Observed,
     dirty: Dirty,
     signals: mpsc::UnboundedReceiver<Signal>,
@@ -172,19 +181,22 @@ impl Agent {
         registry: Registry,
         units: Arc<dyn UnitManager>,
     ) -> Result<Agent, AgentError> {
-        let folder = settings.run_folder.join("launched");
-        let records = |source| AgentError::Records {
-            operation: "cannot open the launch records in",
-            path: folder.clone(),
-            source,
+        let folder = |name| settings.run_folder.join(name);
+        let unread = |name| {
+            let (operation, path) = ("cannot read the records in", folder(name));
+            move |source| AgentError::Records { operation, path, source }
         };
-        let launches = Launches::in_folder(folder.clone()).map_err(records)?;
+        let launches = Launches::in_folder(folder("launched")).map_err(unread("launched"))?;
+        let launched = launches.read().map_err(unread("launched"))?;
+        let fence = Fence::start(folder("heartbeat"), Arc::clone(&settings.clock))
+            .map_err(unread("heartbeat"))?;
         let signals = units.signals().await?;
         let record = settings.record.borrow().clone();
         let mut agent = Agent {
             schedule: registry.mirror(schedule_of(&settings.machine)),
             membership: Membership::Out,
             standing: watch::Sender::new(Standing::Joining),
+            fence: Arc::new(fence),
             observed: Observed::new(),
             dirty: Dirty::All { signals_missed: true },
             signals,
@@ -209,7 +221,7 @@ impl Agent {
             registry,
             units,
         };
-        agent.adopt(agent.launches.read().map_err(records)?).await?;
+        agent.adopt(launched).await?;
         Ok(agent)
     }
 
@@ -221,7 +233,7 @@ impl Agent {
     /// Keeps the machine as scheduled until `stop` is told, then says farewell.
     pub async fn run(mut self, stop: watch::Receiver<Option<Farewell>>) {
         let mut stop = stop;
-        let mut scheduled = self.schedule.reached();
+        let (mut scheduled, mut touch) = (self.schedule.reached(), self.fence.turns());
         let mut backoff = Backoff::up_to(self.settings.ttl / 6);
         let mut warned = false;
         loop {
@@ -243,7 +255,8 @@ impl Agent {
                 _ = scheduled.changed() => {}
                 Some(signal) = self.signals.recv() => self.heed(signal),
                 Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
-                () = self.membership.lost() => self.membership = Membership::Out,
+                () = self.membership.lost() => self.lose_session(),
+                Ok(()) = touch.changed() => {}
                 Ok(()) = self.settings.record.changed() => self.describe(),
                 () = at(retry) => {}
                 farewell = told(&mut stop) => return self.part(farewell).await,
@@ -253,22 +266,24 @@ impl Agent {
 
     /// Looks, decides and acts until there is nothing more to do now.
     async fn pass(&mut self) -> Result<(), AgentError> {
+        let fence = Arc::clone(&self.fence);
         let (mut before, mut repeats) = (Vec::new(), 0);
         while repeats < REPEATS_MAX {
             while let Ok(signal) = self.signals.try_recv() {
                 self.heed(signal);
             }
             self.refresh().await?;
-            let moved = self.attend().await?;
-            let tasks = diff(&self.desired(), &self.observed);
+            let desired = self.desired();
+            let (tasks, touch) = (diff(&desired, &self.observed), desired.touch);
             self.listen_to_the_failed();
             self.report();
-            if tasks.is_empty() && !moved {
+            // What can be done without the store does not wait for it.
+            if tasks.is_empty() && !in_time(&fence, touch, self.attend()).await? {
                 self.forget_the_gone();
-                return self.tell().await;
+                return in_time(&fence, touch, self.tell()).await;
             }
             repeats = if tasks == before { repeats + 1 } else { 0 };
-            self.execute(&tasks).await?;
+            self.execute(&tasks, touch).await?;
             before = tasks;
         }
         Err(AgentError::Restless)
@@ -282,6 +297,7 @@ impl Agent {
             complete: schedule.is_complete_for(life),
             units: schedule.units.clone(),
             leaving: self.leaving,
+            touch: self.fence.touch(),
         }
     }
 
@@ -324,10 +340,12 @@ impl Agent {
     /// Says good-bye, then stops and unlinks everything. A store that is away holds nothing up: it
     /// hears of it as soon as it is back.
     async fn empty(&mut self) {
+        let fence = Arc::clone(&self.fence);
+        let mut touch = fence.turns();
         let mut backoff = Backoff::up_to(self.settings.ttl / 6);
         let mut warned = false;
         loop {
-            let parted = self.step_down().await.map_err(AgentError::from);
+            let parted = in_time(&fence, fence.touch(), self.step_down()).await;
             let retry = self.pass().await.and(parted).err().map(|error| {
                 if !std::mem::replace(&mut warned, true) {
                     tracing::warn!(error = %chain(&error), "while leaving: trying again");
@@ -340,10 +358,23 @@ impl Agent {
             tokio::select! {
                 Some(signal) = self.signals.recv() => self.heed(signal),
                 Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
+                Ok(()) = touch.changed() => {}
                 () = at(retry) => {}
             }
         }
     }
+}
+
+/// A step that waits for the store, until units have to stop because touch is worse than it was.
+async fn in_time<T, E: Into<AgentError>>(
+    fence: &Fence,
+    was: Touch,
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, AgentError> {
+    fence
+        .in_time(was, step)
+        .await
+        .map_or(Err(AgentError::CutOff), |taken| taken.map_err(Into::into))
 }
 
 async fn at(moment: Option<Instant>) {

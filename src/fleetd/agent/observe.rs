@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diff::{Ask, Here, Hold, Launched};
 use super::{Agent, AgentError};
 use crate::fleetd::systemd::{JobResult, Signal, Status};
-use crate::unitfile::UnitName;
+use crate::model::{OnPartition, Requirements};
+use crate::unitfile::{UnitFile, UnitName};
 
 /// Above this many units it is cheaper to look at all of them at once: one call of systemd's
 /// `ListUnitsByNames` instead of one for each.
@@ -38,6 +39,12 @@ impl Dirty {
             *self = Dirty::All { signals_missed: false };
         }
     }
+}
+
+/// What a unit's file says of a machine that is cut off.
+pub(super) fn on_partition(name: &UnitName, file: &UnitFile) -> OnPartition {
+    // One that fleet would not accept says nothing.
+    Requirements::of(name, file).map(|wants| wants.on_partition).unwrap_or_default()
 }
 
 impl Agent {
@@ -132,6 +139,10 @@ impl Agent {
     ) -> Result<(), AgentError> {
         for (name, launched) in launches {
             self.observed.entry(name).or_default().launched = Some(launched);
+        }
+        for (name, file) in self.units.files().await? {
+            let on_partition = on_partition(&name, &file);
+            self.observed.entry(name).or_default().on_partition = on_partition;
         }
         self.refresh().await?;
         self.forget_launches_of_the_absent();

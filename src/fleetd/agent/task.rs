@@ -21,6 +21,8 @@ pub struct Task {
 pub enum Action {
     /// Queue a stop in systemd.
     Stop,
+    /// Kill what did not stop.
+    Kill,
     /// Remove it from systemd and its file from fleet's folder.
     Unlink,
     /// Let go of its holder key.
@@ -56,6 +58,8 @@ pub enum Reason {
     NewLaunch(u64),
     /// This machine leaves the cluster.
     Leaving,
+    /// This machine is cut off from the cluster, or is as far as it knows.
+    CutOff,
 }
 
 impl fmt::Display for Task {
@@ -69,6 +73,7 @@ impl Action {
     pub fn word(self) -> &'static str {
         match self {
             Action::Stop => "stop",
+            Action::Kill => "kill",
             Action::Unlink => "unlink",
             Action::Release => "release",
             Action::Forget => "forget",
@@ -97,6 +102,7 @@ impl fmt::Display for Reason {
             Reason::Desired(state) => write!(f, "it shall be {state}"),
             Reason::NewLaunch(launch) => write!(f, "launch {launch} is new"),
             Reason::Leaving => f.write_str("this machine leaves the cluster"),
+            Reason::CutOff => f.write_str("this machine is cut off, and OnPartition=stop"),
         }
     }
 }

@@ -10,11 +10,11 @@ use fleet::fleetd::metrics::{Metered, Metrics};
 use fleet::fleetd::registry::{
     Cluster, EmbeddedStore, Key, MachineRecord, Mirror, Op, Put, Registry, Revision, Store, Txn,
 };
-use fleet::fleetd::systemd::MemoryUnits;
+use fleet::fleetd::systemd::{Call, MemoryUnits};
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::{UnitFile, UnitName};
 
-use super::fleetd::{Around, Fleetd};
+use super::fleetd::{Around, Fleetd, TokioClock};
 
 pub use super::fleetd::TTL;
 
@@ -26,6 +26,9 @@ pub struct Machines {
     pub registry: Registry,
     /// What all of them count together.
     pub metrics: Metrics,
+    /// How long a machine lives without a heartbeat.
+    ttl: Duration,
+    pub clock: Arc<TokioClock>,
     store: Arc<dyn Store>,
     mirror: Arc<Mirror<Cluster>>,
 }
@@ -46,11 +49,17 @@ impl Machines {
 
     /// A cluster over a store.
     pub fn over(store: Arc<dyn Store>) -> Machines {
+        Machines::with_ttl(TTL, store)
+    }
+
+    /// The same, of machines that live for so long without a heartbeat.
+    pub fn with_ttl(ttl: Duration, store: Arc<dyn Store>) -> Machines {
         let metrics = Metrics::default();
         let metered = Arc::new(Metered::new(store.clone(), metrics.clone()));
-        let registry = Registry::over(metered, TTL / 6);
+        let registry = Registry::over(metered, ttl / 6);
         let mirror = registry.cluster();
-        Machines { registry, metrics, store, mirror }
+        let clock = Arc::new(TokioClock::new());
+        Machines { registry, metrics, ttl, clock, store, mirror }
     }
 
     /// A machine that booted and whose fleetd was started.
@@ -75,6 +84,8 @@ impl Machines {
         };
         let around = Around {
             machine: &machine.id,
+            ttl: self.ttl,
+            clock: self.clock.clone(),
             record,
             // Each fleetd has its own registry, as it would in a process of its own.
             registry: self.registry.clone(),
@@ -181,6 +192,20 @@ impl Machine {
         let waited = tokio::time::timeout(PATIENCE, standing.wait_for(|is| *is == wanted)).await;
         waited.unwrap_or_else(|_| panic!("{} is never {wanted:?}", self.id)).unwrap();
     }
+}
+
+/// What was asked of a machine's systemd, in short.
+pub fn calls(machine: &Machine) -> Vec<String> {
+    let short = |call: Call| match call {
+        Call::Link(names) => format!("link {}", names[0]),
+        Call::Unlink(names) => format!("unlink {}", names[0]),
+        Call::Start(name) => format!("start {name}"),
+        Call::Restart(name) => format!("restart {name}"),
+        Call::Stop(name) => format!("stop {name}"),
+        Call::Kill(name) => format!("kill {name}"),
+        Call::Reload => "reload".to_owned(),
+    };
+    machine.units.take_calls().into_iter().map(short).collect()
 }
 
 /// A unit's name.
