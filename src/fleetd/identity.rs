@@ -11,7 +11,7 @@ use hyper::Uri;
 
 use super::VERSION;
 use super::config::Settings;
-use super::registry::MachineRecord;
+use super::registry::{FORMAT, MachineRecord};
 use crate::model::{MachineId, MachineIdError};
 
 /// Where every Linux machine has its id (machine-id(5)).
@@ -95,6 +95,7 @@ pub fn record(settings: &Settings, ip: String) -> MachineRecord {
         ip,
         metadata: settings.metadata.clone(),
         version: VERSION.to_owned(),
+        format: Some(FORMAT),
         ..MachineRecord::default()
     }
 }

@@ -20,7 +20,9 @@ use super::facts;
 use super::identity::{self, OnlyOne};
 use super::metrics::{Metered, Metrics};
 use super::notify;
-use super::registry::{EmbeddedStore, EtcdStore, LeaderRecord, MachineRecord, Registry, Store};
+use super::registry::{
+    EmbeddedStore, EtcdStore, FORMAT, LeaderRecord, MachineRecord, Registry, Store,
+};
 use super::reload::InForce;
 use super::sockets::{self, Listener};
 use super::systemd::{StopKind, SystemdManager};
@@ -128,7 +130,7 @@ fn engine(
     enabled: watch::Receiver<bool>,
     metrics: Metrics,
 ) -> Engine {
-    let candidate = LeaderRecord { machine, version: VERSION.to_owned() };
+    let candidate = LeaderRecord { machine, version: VERSION.to_owned(), format: Some(FORMAT) };
     let leader_ttl = leader_ttl(settings.agent_ttl);
     let retry_max = leader_ttl / 6;
     Engine::new(EngineSettings { candidate, leader_ttl, retry_max, enabled, metrics }, registry)

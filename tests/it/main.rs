@@ -12,6 +12,7 @@ mod departed;
 mod diff;
 mod discovery;
 mod docs;
+mod format;
 mod garbage;
 mod glob;
 mod http;

@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "fleetd/engine/compare.rs",
     "fleetd/engine/plan.rs",
     "fleetd/engine/departed.rs",
+    "fleetd/engine/format.rs",
     "fleetd/engine/litter.rs",
     "fleetd/engine/trouble.rs",
     "fleetd/engine/vanished.rs",

@@ -81,7 +81,7 @@ fn cluster(machines: &[Is], ttls: &[u64], led_secs: u64) -> (Cluster, Moment) {
             moment.silent.insert(id(index));
         }
     }
-    let leader = LeaderRecord { machine: id(0), version: "test".into() };
+    let leader = LeaderRecord { machine: id(0), version: "test".into(), format: None };
     put(&mut cluster, Key::Leader, encode(&leader));
     (cluster, moment)
 }

@@ -90,6 +90,11 @@ pub struct Fleetd {
 impl Fleetd {
     pub async fn start(around: Around<'_>) -> Result<Fleetd, AgentError> {
         let Around { machine, ttl, clock, record, registry, units, run_folder, metrics } = around;
+        let candidate = LeaderRecord {
+            machine: machine.clone(),
+            version: record.version.clone(),
+            format: record.format,
+        };
         let record = watch::Sender::new(record);
         let settings = AgentSettings {
             machine: machine.clone(),
@@ -102,7 +107,7 @@ impl Fleetd {
         let agent = Agent::start(settings, registry.clone(), units).await?;
         let may_lead = watch::Sender::new(true);
         let settings = EngineSettings {
-            candidate: LeaderRecord { machine: machine.clone(), version: "test".into() },
+            candidate,
             leader_ttl: LEADER_TTL,
             retry_max: LEADER_TTL / 6,
             enabled: may_lead.subscribe(),

@@ -14,7 +14,9 @@ use super::token::Token;
 use super::{Agent, AgentError, Wake};
 use crate::fleetd::chain::chain;
 use crate::fleetd::clock;
-use crate::fleetd::registry::{Disturbance, LeaseId, MachineRecord, Present, Revision, StoreError};
+use crate::fleetd::registry::{
+    Disturbance, FORMAT, LeaseId, MachineRecord, Present, Revision, StoreError, Whose, reads,
+};
 use crate::model::Requirements;
 use crate::unitfile::UnitName;
 
@@ -192,8 +194,14 @@ impl Agent {
 
     /// A store that was wiped or exchanged, or another prefix, wants none of the units that run
     /// here. That is no reason to stop them: a person has to say so, by stopping fleet.service.
+    ///
+    /// Nor does a store in a form that this fleetd would misread.
     async fn of_this_cluster(&self, token: Token) -> Result<Token, AgentError> {
-        let found = self.registry.cluster_id(token.cluster).await?;
+        let Whose { cluster: found, format } = self.registry.whose(token.cluster).await?;
+        let own = self.record.format.unwrap_or(FORMAT);
+        if !reads(own, format) {
+            return Err(AgentError::OtherFormat { stored: format, own });
+        }
         match token.cluster {
             Some(known) if known == found => Ok(token),
             Some(known) if self.observed.values().any(|here| here.status.is_some()) => {

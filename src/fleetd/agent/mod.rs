@@ -108,6 +108,18 @@ pub enum AgentError {
         /// The cluster that the store has.
         found: Uuid,
     },
+    /// The store is in a form that this fleetd would misread.
+    #[error(
+        "the store has format {stored}, and this fleetd reads format {own} and the one before: its \
+         units run on, and this machine stays out. Install the version of fleetd that the other \
+         machines have"
+    )]
+    OtherFormat {
+        /// The format of the store.
+        stored: u32,
+        /// The newest format that this fleetd reads.
+        own: u32,
+    },
     /// Another one took this machine's key at the same time, or something unreadable is there.
     #[error("cannot join the cluster: the key of machine {0} is taken")]
     Taken(MachineId),

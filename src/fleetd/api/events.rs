@@ -77,11 +77,13 @@ impl Follower {
     /// What changed since the last time; waits until something did. `None`: the mirror is gone.
     async fn next(&mut self) -> Option<Vec<Event>> {
         let mut reached = self.mirror.reached();
-        let news = reached.wait_for(|at| *at > Some(self.seen)).await.ok()?;
+        let news = reached.wait_for(|at| at.is_some_and(|at| at != self.seen)).await.ok()?;
         let now = (*news)?;
         drop(news);
         let cluster = self.mirror.read();
-        let events = match cluster.changed_since(self.seen) {
+        // A store that was restored is behind what the reader has seen.
+        let changes = cluster.changed_since(self.seen).filter(|_| now > self.seen);
+        let events = match changes {
             Some(keys) => describe(&cluster, keys.collect(), now),
             None => vec![Event::Reset(Ready { revision: now.0 })],
         };
@@ -110,6 +112,7 @@ fn describe(cluster: &Cluster, keys: BTreeSet<&Key>, at: Revision) -> Vec<Event>
                 events.push(Event::State(StateEvent { revision, name, machine_id, state }));
             }
             Key::Cluster
+            | Key::Format
             | Key::Known(_)
             | Key::Lost(_)
             | Key::Planned(_)

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use super::departed::{Departure, Fate};
+use super::format::Raise;
 use super::litter::Litter;
 use super::plan::{Change, Decision, UnassignReason};
 use super::trouble::{self, Trouble};
@@ -42,6 +43,12 @@ impl Decided for Decision {
 impl Decided for Departure {
     fn word(&self) -> &'static str {
         self.fate.word()
+    }
+}
+
+impl Decided for Raise {
+    fn word(&self) -> &'static str {
+        "format"
     }
 }
 
@@ -174,6 +181,12 @@ fn put(key: &Key, value: &impl Serialize) -> Op {
 
 fn delete(key: &Key) -> Op {
     Op::Delete(key.to_string())
+}
+
+/// The same for the store's format.
+pub fn guard_raise(raise: Raise) -> Guarded {
+    let put = Op::Put { key: Key::Format.to_string(), value: encode(&raise.to), lease: None };
+    Guarded(Txn { then: vec![put], ..Txn::default() })
 }
 
 /// The same for what another hand wrote.

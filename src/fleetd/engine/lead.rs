@@ -9,9 +9,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{
-    Applied, Decided, Guarded, apply, guard, guard_departure, guard_litter, guard_trouble,
+    Applied, Decided, Guarded, apply, guard, guard_departure, guard_litter, guard_raise,
+    guard_trouble,
 };
 use super::departed::{Departure, Departures, departures};
+use super::format::{Raise, raise};
 use super::litter::{Litter, litter};
 use super::plan::Decision;
 use super::schedule::schedule;
@@ -22,7 +24,7 @@ use crate::fleetd::chain::chain;
 use crate::fleetd::clock;
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
-    Cluster, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError,
+    Cluster, FORMAT, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError, reads,
 };
 use crate::model::{MachineId, Timestamp};
 
@@ -121,6 +123,9 @@ impl Engine {
         let Some(leadership) = self.registry.campaign(&self.settings.candidate, ttl).await? else {
             return Ok(());
         };
+        if !reads(self.own_format(), leadership.format) {
+            return self.stand_back(&leadership, stop).await;
+        }
         tracing::info!(term = %leadership.term, "leading the cluster");
         self.leading.send_replace(true);
         let led = tokio::select! {
@@ -133,6 +138,28 @@ impl Engine {
         let resigned = self.registry.revoke(leadership.lease).await;
         tracing::info!(term = %leadership.term, "no longer leading");
         led.and(resigned)
+    }
+
+    fn own_format(&self) -> u32 {
+        self.settings.candidate.format.unwrap_or(FORMAT)
+    }
+
+    /// Leaves a store in a form that this engine would misread to others, until that changes.
+    async fn stand_back(
+        &self,
+        leadership: &Leadership,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        self.registry.revoke(leadership.lease).await?;
+        let (stored, own) = (leadership.format, self.own_format());
+        tracing::warn!(
+            "the store has format {stored}, and this fleetd writes format {own} and the one before: \
+             it does not lead until that changes. Install the version that the other machines have"
+        );
+        tokio::select! {
+            changed = self.registry.format_changed(leadership.term) => changed,
+            () = stop.cancelled() => Ok(()),
+        }
     }
 
     /// Returns when the lease is gone, or was not renewed in its time.
@@ -163,8 +190,9 @@ impl Engine {
             let looked_at = *seen.borrow_and_update();
             let silent = self.silent(&mirror).await?;
             let Some(decisions) = self.pass(&mirror, silent) else { continue };
-            let Decisions { units, departures, troubles, due } = decisions;
-            if !self.carry_out(leadership, &mirror, &units).await?
+            let Decisions { units, departures, raise, troubles, due } = decisions;
+            if !self.carry_out(leadership, &mirror, &raise).await?
+                || !self.carry_out(leadership, &mirror, &units).await?
                 || !self.carry_out(leadership, &mirror, &departures).await?
                 || !self.carry_out(leadership, &mirror, &sweep(&mirror)).await?
                 || !self.carry_out(leadership, &mirror, &troubles).await?
@@ -211,7 +239,7 @@ impl Engine {
         }
         let begun = Instant::now();
         let moment = Moment { now: clock::now(), silent: silent.unwrap_or_default() };
-        let decisions = decide(&cluster, &moment);
+        let decisions = decide(&cluster, &moment, self.own_format());
         self.settings.metrics.pass(begun.elapsed());
         Some(decisions)
     }
@@ -271,6 +299,8 @@ struct Decisions {
     units: Vec<(Decision, Guarded)>,
     /// Of machines that are gone.
     departures: Vec<(Departure, Guarded)>,
+    /// Of the store's format; one at most.
+    raise: Vec<(Raise, Guarded)>,
     /// Of what goes wrong again and again.
     troubles: Vec<(Trouble, Guarded)>,
     /// When to look again, whatever happens.
@@ -286,7 +316,7 @@ fn sweep(mirror: &Mirror<Cluster>) -> Vec<(Litter, Guarded)> {
     litter(&mirror.read()).into_iter().map(guarded).collect()
 }
 
-fn decide(cluster: &Cluster, moment: &Moment) -> Decisions {
+fn decide(cluster: &Cluster, moment: &Moment, own_format: u32) -> Decisions {
     let Departures { all, next } = departures(cluster, moment);
     let departures = all.into_iter().map(|departure| {
         let guarded = guard_departure(&departure, cluster);
@@ -303,9 +333,11 @@ fn decide(cluster: &Cluster, moment: &Moment) -> Decisions {
         (decision, guarded)
     });
     let due = [next, forgotten, plan.due].into_iter().flatten().min();
+    let raise = raise(cluster, own_format).map(|raise| (raise, guard_raise(raise)));
     Decisions {
         units: units.collect(),
         departures: departures.collect(),
+        raise: raise.into_iter().collect(),
         troubles: troubles.collect(),
         due,
     }

@@ -1,15 +1,16 @@
 //! Who runs where: one machine of the cluster leads, looks at everything that is stored, and
 //! writes each machine's schedule.
 //!
-//! `schedule` decides and is pure, as are `departed`, `litter`, `trouble` and `vanished`; `apply`
-//! writes their decisions, under the leader's key. This room must not know systemd, nor how a
-//! machine carries its schedule out.
+//! `schedule` decides and is pure, as are `departed`, `format`, `litter`, `trouble` and `vanished`;
+//! `apply` writes their decisions, under the leader's key. This room must not know systemd, nor how
+//! a machine carries its schedule out.
 
 mod apply;
 mod board;
 mod compare;
 mod departed;
 mod filter;
+mod format;
 mod history;
 mod lead;
 mod litter;
@@ -21,6 +22,7 @@ mod vanished;
 
 pub use departed::{Departure, Departures, Fate, departures};
 pub use filter::Refusal;
+pub use format::{Raise, raise};
 pub use lead::{Engine, EngineSettings};
 pub use plan::{AssignReason, Change, Decision, Plan, UnassignReason, UpdateReason};
 pub use schedule::schedule;

@@ -3,7 +3,7 @@
 //! It holds what is stored, typed, and a short log of which keys changed when. It must not decide
 //! anything: that is the engine's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::change_log::ChangeLog;
@@ -48,8 +48,12 @@ pub struct Cluster {
     pub machine_troubles: BTreeMap<MachineId, MachineTrouble>,
     /// Who leads.
     pub leader: Option<LeaderRecord>,
+    /// In which form all this is stored, once a leader said so.
+    pub format: Option<u32>,
     /// What another hand wrote under these keys.
     pub foreign: BTreeMap<Key, Foreign>,
+    /// Every key that is stored, and when it was last changed.
+    modified: BTreeMap<Key, Revision>,
     /// The revision all this stood at.
     seen: Revision,
     contents_bytes: usize,
@@ -237,6 +241,7 @@ impl Cluster {
                 self.machine_troubles.insert(machine.clone(), decode(&entry.key, value)?);
             }
             Key::Leader => self.leader = Some(decode(&entry.key, value)?),
+            Key::Format => self.format = Some(decode(&entry.key, value)?),
             Key::Machine(machine) => {
                 let record: MachineRecord = decode(&entry.key, value)?;
                 let stored = StoredMachine { record, created: entry.created, lease: entry.lease };
@@ -260,34 +265,6 @@ impl Cluster {
             }
         }
         Ok(())
-    }
-
-    /// Every key that something is known of.
-    fn keys(&self) -> BTreeSet<Key> {
-        let units = self.units.keys().cloned().map(Key::Unit);
-        let machines = self.machines.keys().cloned().map(Key::Machine);
-        let known = self.known.keys().cloned().map(Key::Known);
-        let lost = self.lost.keys().cloned().map(Key::Lost);
-        let holders = self.holders.keys().cloned().map(Key::Holder);
-        let leader = self.leader.iter().map(|_| Key::Leader);
-        let metadata = self.metadata.iter().flat_map(|(machine, set)| {
-            set.keys().map(|name| Key::Metadata(machine.clone(), name.clone()))
-        });
-        let planned = self.schedule.iter().filter(|(_, schedule)| schedule.planned.is_some());
-        let planned = planned.map(|(machine, _)| Key::Planned(machine.clone()));
-        let schedule = self.schedule.iter().flat_map(|(machine, schedule)| {
-            schedule.units.keys().map(|name| Key::Schedule(machine.clone(), name.clone()))
-        });
-        let states = self.states.iter().flat_map(|(name, on)| {
-            on.keys().map(|machine| Key::State(name.clone(), machine.clone()))
-        });
-        let figures = self.figures.keys().cloned().map(Key::Figures);
-        let foreign = self.foreign.keys().cloned();
-        let shaken = self.machine_troubles.keys().cloned().map(Key::MachineTrouble);
-        let machines = machines.chain(known).chain(lost).chain(figures).chain(shaken);
-        let units = units.chain(self.unit_troubles.keys().cloned().map(Key::UnitTrouble));
-        let all = foreign.chain(units).chain(machines).chain(holders).chain(leader).chain(metadata);
-        all.chain(planned).chain(schedule).chain(states).collect()
     }
 
     fn remove(&mut self, key: Key) {
@@ -314,6 +291,7 @@ impl Cluster {
             Key::UnitTrouble(name) => drop(self.unit_troubles.remove(&name)),
             Key::MachineTrouble(machine) => drop(self.machine_troubles.remove(&machine)),
             Key::Leader => self.leader = None,
+            Key::Format => self.format = None,
             Key::Machine(machine) => drop(self.machines.remove(&machine)),
             Key::Known(machine) => drop(self.known.remove(&machine)),
             Key::Lost(machine) => drop(self.lost.remove(&machine)),
@@ -333,19 +311,21 @@ impl View for Cluster {
         if self.seen == Revision::default() || range.revision < self.seen {
             *self = Cluster { log: ChangeLog::starting_at(range.revision), ..Cluster::default() };
         }
-        let mut gone = self.keys();
+        let mut before = std::mem::take(&mut self.modified);
         for entry in &range.entries {
             let Some(key) = Key::parse(&entry.key) else {
                 Fault::UnknownKey.report(entry);
                 continue;
             };
-            gone.remove(&key);
-            if entry.modified > self.seen {
+            // Not "later than what was seen": a store that was restored has other values that are
+            // older.
+            if before.remove(&key) != Some(entry.modified) {
                 self.log.push(range.revision, &key);
                 self.put(&key, entry);
             }
+            self.modified.insert(key, entry.modified);
         }
-        for key in gone {
+        for key in before.into_keys() {
             self.log.push(range.revision, &key);
             self.remove(key);
         }
@@ -362,8 +342,14 @@ impl View for Cluster {
         };
         self.log.push(revision, &key);
         match event {
-            Event::Put(entry) => self.put(&key, &entry),
-            Event::Deleted(_) => self.remove(key),
+            Event::Put(entry) => {
+                self.put(&key, &entry);
+                self.modified.insert(key, entry.modified);
+            }
+            Event::Deleted(_) => {
+                self.modified.remove(&key);
+                self.remove(key);
+            }
         }
     }
 }
@@ -453,6 +439,25 @@ mod tests {
         cluster.apply(Revision(7), Event::Put(garbage.clone()));
         read(&mut cluster, 9, &[garbage]);
         assert_eq!(cluster.holders.len(), 1);
+    }
+
+    #[test]
+    fn a_store_that_was_restored_and_went_on_is_read_anew() {
+        let mut cluster = Cluster::default();
+        read(
+            &mut cluster,
+            5,
+            &[entry("holder/a.service", M1, 3), entry("holder/b.service", M1, 5)],
+        );
+        // As of revision 4, and three changes since.
+        read(
+            &mut cluster,
+            7,
+            &[entry("holder/a.service", M1, 3), entry("holder/b.service", M2, 2)],
+        );
+        let holder = |name| cluster.holders[&UnitName::parse(name).unwrap()].to_string();
+        assert_eq!((holder("a.service"), holder("b.service")), ("m1".into(), "m2".into()));
+        assert_eq!(changed(&cluster, 5).unwrap(), ["holder/b.service"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! | key | writer | lives |
 //! |---|---|---|
 //! | `cluster` | the first agent, create-only | for ever |
+//! | `format` | engine, under its leader key | for ever |
 //! | `unit/<name>` | API | until destroyed |
 //! | `machine-metadata/<machine>/<key>` | API | until removed |
 //! | `schedule/<machine>/<name>` | engine, under its leader key | until moved |
@@ -28,6 +29,8 @@ use crate::unitfile::UnitName;
 pub enum Key {
     /// Which cluster this is.
     Cluster,
+    /// In which form all of this is stored.
+    Format,
     /// A unit's file and what is wanted of it.
     Unit(UnitName),
     /// One piece of metadata set through the API; overrides the machine's own.
@@ -60,6 +63,8 @@ pub enum Key {
 
 const CLUSTER: &str = "cluster";
 
+const FORMAT: &str = "format";
+
 const SURVEY: &str = "survey";
 
 /// The name of [`Key::Planned`] beside unit names. No unit name starts with `@`.
@@ -70,6 +75,7 @@ impl Key {
     pub fn parse(key: &str) -> Option<Key> {
         match key {
             CLUSTER => return Some(Key::Cluster),
+            FORMAT => return Some(Key::Format),
             SURVEY => return Some(Key::Survey),
             _ => {}
         }
@@ -113,6 +119,7 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::Cluster => f.write_str(CLUSTER),
+            Key::Format => f.write_str(FORMAT),
             Key::Unit(name) => write!(f, "unit/{name}"),
             Key::Metadata(machine, key) => write!(f, "machine-metadata/{machine}/{key}"),
             Key::Schedule(machine, name) => write!(f, "schedule/{machine}/{name}"),
@@ -152,6 +159,7 @@ mod tests {
         let machine = MachineId::parse("113f16a7b2c94ad09a1ea1c36e2bfa6b").unwrap();
         let keys = [
             Key::Cluster,
+            Key::Format,
             Key::Unit(unit.clone()),
             Key::Metadata(machine.clone(), "rack/row".into()),
             Key::Schedule(machine.clone(), unit.clone()),

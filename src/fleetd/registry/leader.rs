@@ -6,8 +6,10 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Registry;
+use super::format::FORMAT;
 use super::keys::Key;
-use super::records::{LeaderRecord, encode};
+use super::records::{LeaderRecord, encode, readable};
+use super::session::only;
 use super::store::{Committed, Compare, Event, LeaseId, Op, Revision, StoreError};
 use crate::model::MachineId;
 
@@ -22,6 +24,8 @@ pub struct Leadership {
     pub lease: LeaseId,
     /// Names this term; every write of the leader is conditional on it.
     pub term: Revision,
+    /// The store's format when the term began.
+    pub format: u32,
 }
 
 impl Registry {
@@ -58,9 +62,14 @@ impl Registry {
         let lease = self.grant(ttl).await?;
         let key = Key::Leader.to_string();
         let put = Op::Put { key: key.clone(), value: encode(candidate), lease: Some(lease) };
-        let won = self.commit_if(vec![Compare::Absent(key)], vec![put]).await?;
+        let steps = vec![put, Op::Get(Key::Format.to_string())];
+        let won = self.commit_if(vec![Compare::Absent(key)], steps).await?;
         match won {
-            Some(won) => Ok(Some(Leadership { lease, term: won.revision })),
+            Some(mut won) => {
+                let format = won.results.pop().and_then(only).as_ref().and_then(readable);
+                let format = format.unwrap_or(FORMAT);
+                Ok(Some(Leadership { lease, term: won.revision, format }))
+            }
             None => {
                 self.revoke(lease).await?;
                 Ok(None)

@@ -9,6 +9,7 @@ mod cluster;
 mod embedded;
 mod etcd;
 mod foreign;
+mod format;
 mod keys;
 mod leader;
 mod machines;
@@ -29,6 +30,7 @@ pub use cluster::{Cluster, StoredKnown, StoredMachine, StoredTrouble, StoredUnit
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use foreign::{Fault, Foreign};
+pub use format::{FORMAT, reads};
 pub use keys::{Key, schedule_of};
 pub use leader::Leadership;
 pub use machines::MetadataChange;
@@ -38,7 +40,7 @@ pub use records::{
     LostRecord, MachineRecord, StateRecord, UnitRecord, decode, encode,
 };
 pub use schedule::Schedule;
-pub use session::{Disturbance, Present, Won};
+pub use session::{Disturbance, Present, Whose, Won};
 pub use store::{
     Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
     Revision, Store, StoreError, TimeLeft, Txn, Watch,

@@ -51,6 +51,10 @@ pub struct MachineRecord {
     pub metadata: BTreeMap<String, String>,
     /// The version of its fleetd.
     pub version: String,
+    /// The newest format of the store that its fleetd reads; absent from older fleetds, which read
+    /// the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<u32>,
     /// Tells this machine's life from another one that claims the same id.
     pub session: Uuid,
     /// When it became a machine of the cluster.
@@ -125,6 +129,9 @@ pub struct LeaderRecord {
     pub machine: MachineId,
     /// The version of its fleetd.
     pub version: String,
+    /// The newest format of the store that it writes; absent likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<u32>,
 }
 
 /// `holder/<name>`: which machine may run a unit.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::format::FORMAT;
 use super::keys::{HOLDERS, Key, STATES};
 use super::records::{
     HolderRecord, KnownRecord, MachineRecord, StateRecord, UnitRecord, encode, readable,
@@ -38,6 +39,15 @@ pub enum Disturbance {
     Overwritten,
 }
 
+/// Whose the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whose {
+    /// The cluster's.
+    pub cluster: Uuid,
+    /// In which form it is stored: the first, where nobody said.
+    pub format: u32,
+}
+
 /// What came of an attempt to win a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Won {
@@ -55,22 +65,25 @@ pub struct Won {
 
 impl Registry {
     /// Which cluster this is: an id that the first agent to ask gave to the store. One that does
-    /// not read is repaired by who knows it.
-    pub async fn cluster_id(&self, known: Option<Uuid>) -> Result<Uuid, StoreError> {
+    /// not read is repaired by who knows it. And the store's format.
+    pub async fn whose(&self, known: Option<Uuid>) -> Result<Whose, StoreError> {
         let key = Key::Cluster.to_string();
         let new = Uuid::new_v4();
         let put = |id: Uuid| Op::Put { key: key.clone(), value: encode(&id), lease: None };
-        let when = vec![Compare::Absent(key.clone())];
-        let txn = Txn { when, then: vec![put(new)], otherwise: vec![Op::Get(key.clone())] };
-        let Some(entry) = self.store.commit(txn).await?.results.pop().and_then(only) else {
-            return Ok(new);
-        };
+        let (when, format) = (vec![Compare::Absent(key.clone())], Op::Get(Key::Format.to_string()));
+        let (then, otherwise) =
+            (vec![format.clone(), put(new)], vec![format, Op::Get(key.clone())]);
+        let mut results = self.store.commit(Txn { when, then, otherwise }).await?.results;
+        let entry = results.pop().and_then(only);
+        let format = results.pop().and_then(only).as_ref().and_then(readable).unwrap_or(FORMAT);
+        let whose = |cluster| Whose { cluster, format };
+        let Some(entry) = entry else { return Ok(whose(new)) };
         match (readable(&entry), known) {
-            (Some(found), _) => Ok(found),
+            (Some(found), _) => Ok(whose(found)),
             (None, Some(known)) => {
                 let unchanged = Compare::Modified(key.clone(), entry.modified);
                 self.commit_if(vec![unchanged], vec![put(known)]).await?;
-                Ok(known)
+                Ok(whose(known))
             }
             (None, None) => Err(StoreError::refused(
                 "ask which cluster this is",
@@ -333,7 +346,7 @@ fn won(
     won
 }
 
-fn only(result: OpResult) -> Option<KeyValue> {
+pub(super) fn only(result: OpResult) -> Option<KeyValue> {
     match result {
         OpResult::Found(mut entries) => entries.pop(),
         _ => None,

@@ -37,6 +37,8 @@ pub struct Machines {
 pub struct Machine {
     pub id: MachineId,
     pub units: Arc<MemoryUnits>,
+    /// The newest format that the fleetd reads which is started next; `None`: it does not tell.
+    pub format: Option<u32>,
     run: tempfile::TempDir,
     fleetd: Option<Fleetd>,
 }
@@ -64,7 +66,13 @@ impl Machines {
 
     /// A machine that booted and whose fleetd was started.
     pub async fn boot(&self, id: &str) -> Machine {
+        self.boot_with(id, None).await
+    }
+
+    /// One whose fleetd reads this format, too.
+    pub async fn boot_with(&self, id: &str, format: Option<u32>) -> Machine {
         let mut machine = Machine {
+            format,
             id: MachineId::parse(id).unwrap(),
             units: Arc::new(MemoryUnits::new()),
             run: tempfile::tempdir().unwrap(),
@@ -80,6 +88,7 @@ impl Machines {
             ip: "10.0.0.1".into(),
             metadata: BTreeMap::from([("machine".into(), machine.id.to_string())]),
             version: "test".into(),
+            format: machine.format,
             ..MachineRecord::default()
         };
         let around = Around {
