@@ -109,7 +109,7 @@ fn units() -> Vec<Unit> {
         (1..=count).map(|n| unit(&format!("{name}{n}"), kind.clone())).collect()
     };
     let mut units = numbered("plain-", 6, Kind::Plain);
-    units.extend(numbered("fenced-", 4, Kind::Plain));
+    units.extend(numbered("fenced-", 4, Kind::Fenced));
     units.extend(numbered("apart@", 4, Kind::Apart));
     units.extend(numbered("base-", 2, Kind::Plain));
     for n in 1..=2 {
