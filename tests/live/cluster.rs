@@ -42,12 +42,14 @@ impl Cluster {
 
     /// The names of the machines that are up and plugged in, etcd's members not among them.
     pub fn running(self) -> BTreeSet<String> {
+        self.those_that_are("running")
+    }
+
+    /// The names of the machines in this state.
+    pub fn those_that_are(self, state: &str) -> BTreeSet<String> {
         let list = script(&["list"], b"").success();
         let columns = list.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-        columns
-            .filter(|c| c[1] == "machine" && c[3] == "running")
-            .map(|c| c[0].to_owned())
-            .collect()
+        columns.filter(|c| c[1] == "machine" && c[3] == state).map(|c| c[0].to_owned()).collect()
     }
 
     /// Copy images of the computer's engine into that of every machine.

@@ -14,6 +14,7 @@ mod fleet;
 mod lifecycle;
 mod move_order;
 mod package;
+mod partition;
 mod scenarios;
 mod ssh;
 mod stack;
