@@ -58,7 +58,8 @@ fn common<'a>(one: &'a Run, other: &'a Run) -> Overlap<'a> {
 /// Nothing runs on a machine that stands still: what is left of the overlap after that.
 fn awake<'a>(mut overlap: Overlap<'a>, outages: &[Outage]) -> Overlap<'a> {
     let frozen = outages.iter().filter(|outage| {
-        [overlap.one, overlap.other].iter().any(|run| outage.hits(&run.machine, &[Harm::Frozen]))
+        outage.harm == Harm::Frozen
+            && [overlap.one, overlap.other].iter().any(|run| outage.hits(&run.machine))
     });
     for outage in frozen {
         if outage.from <= overlap.from && overlap.from < outage.undo {
@@ -75,7 +76,8 @@ fn excused(kind: &Kind, overlap: &Overlap, outages: &[Outage]) -> bool {
     };
     let machines = [&overlap.one.machine, &overlap.other.machine];
     outages.iter().any(|outage| {
-        machines.iter().any(|machine| outage.hits(machine, harms))
+        harms.contains(&outage.harm)
+            && machines.iter().any(|machine| outage.hits(machine))
             && outage.from <= overlap.from
             && overlap.till <= outage.till.plus(grace)
     })

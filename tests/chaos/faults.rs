@@ -7,9 +7,11 @@ use fastrand::Rng;
 
 use crate::records::Harm;
 
-/// Long enough for what follows at once. Also a cut that nobody may notice: with the third of the
-/// TTL of 10 s between two renewals it stays below the two thirds after which a fenced unit is stopped.
+/// Long enough for what follows at once.
 const MOMENT: Duration = Duration::from_secs(3);
+
+/// A cut that nobody may notice.
+const BLINK: Duration = Duration::from_secs(2);
 
 /// Longer than a client of etcd needs to find out that a member is gone.
 const WHILE: Duration = Duration::from_secs(6);
@@ -72,7 +74,7 @@ pub const ALL: [Fault; 22] = [
     fault("systemd reloaded by hand", There("systemctl daemon-reload", ""), Harm::None, MOMENT),
     fault("/run/fleet full", There(FILL, "rm -f /run/fleet/ballast"), Harm::None, WHILE),
     fault("fleetd's clock jumps an hour", There(CLOCK_ON, CLOCK_BACK), Harm::None, WHILE),
-    fault("machine cut off for a moment", Verbs("cut", "heal"), Harm::None, MOMENT),
+    fault("machine cut off for a moment", Verbs("cut", "heal"), Harm::Brief, BLINK),
     fault("machine cut off past its TTL", Verbs("cut", "heal"), Harm::Apart, PAST_TTL),
     fault("machine cut from etcd only", Block("both", Whom::Etcd), Harm::Apart, PAST_TTL),
     fault("machine cut from the others", Block("both", Whom::OtherMachines), Harm::None, WHILE),
@@ -149,4 +151,22 @@ pub fn deck(mut rng: Rng) -> impl Iterator<Item = Fault> {
         }
         cards.pop()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_deck_has_every_fault_once_and_the_seed_fixes_its_order() {
+        let names = |seed| -> Vec<&str> {
+            deck(Rng::with_seed(seed)).take(ALL.len()).map(|fault| fault.name).collect()
+        };
+        let all: BTreeSet<&str> = ALL.iter().map(|fault| fault.name).collect();
+        assert_eq!(names(1).into_iter().collect::<BTreeSet<_>>(), all);
+        assert_eq!(names(1), names(1));
+        assert_ne!(names(1), names(2));
+    }
 }

@@ -64,7 +64,7 @@ pub fn runs(machine: &str, prefix: &str, journal: &str, outages: &[Outage]) -> V
 
 /// When the machine died first after that.
 fn death(machine: &str, began: At, outages: &[Outage]) -> Option<At> {
-    let deaths = outages.iter().filter(|outage| outage.hits(machine, &[Harm::Dead]));
+    let deaths = outages.iter().filter(|o| o.harm == Harm::Dead && o.hits(machine));
     // What began while it died, died with it.
     deaths.filter(|outage| began < outage.till).map(|outage| outage.from.max(began)).min()
 }

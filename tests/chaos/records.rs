@@ -108,6 +108,8 @@ pub struct Wish {
 pub enum Harm {
     /// Nothing that a unit notices.
     None,
+    /// It is cut off, and its session lives on.
+    Brief,
     /// It is cut off for longer than its session lives.
     Apart,
     /// It may lose its session, and more than once.
@@ -136,9 +138,9 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Whether it does this to the machine.
-    pub fn hits(&self, machine: &str, harms: &[Harm]) -> bool {
-        harms.contains(&self.harm) && (self.harm == Harm::Storeless || self.victim == machine)
+    /// Whether the machine suffers from it.
+    pub fn hits(&self, machine: &str) -> bool {
+        self.harm == Harm::Storeless || self.victim == machine
     }
 }
 

@@ -8,6 +8,10 @@ use crate::records::{At, Harm, Kind, Outage, Records, Run, Verb};
 /// How long after a wish, an end of a related unit or the end of a fault what follows of it may come.
 const GRACE: Duration = Duration::from_secs(15);
 
+/// A fenced unit is stopped when two thirds of the TTL of 10 s went by since a renewal; a cut that takes
+/// longer than the third that is left between two renewals may be such a time.
+const UNNOTICED: Duration = Duration::from_millis(3_333);
+
 /// Every stop that nothing explains, and every oneshot that ran too often, in words.
 pub fn check(records: &Records) -> Vec<String> {
     let mut used = BTreeSet::new();
@@ -61,11 +65,12 @@ fn wished<'a>(
 /// Its machine was not able to go on with it, or was not known to be.
 fn suffered(run: &Run, ended: At, kind: &Kind, outages: &[Outage]) -> bool {
     let fenced = *kind == Kind::Fenced;
-    outages.iter().filter(|outage| outage.hits(&run.machine, &ALL)).any(|outage| {
+    outages.iter().filter(|outage| outage.hits(&run.machine)).any(|outage| {
         let back = outage.undo <= ended && ended <= outage.till.plus(GRACE);
         let during = outage.from <= ended && ended <= outage.till.plus(GRACE);
         match outage.harm {
             Harm::None => false,
+            Harm::Brief => fenced && during && outage.till.since(outage.from) > UNNOTICED,
             Harm::Dead => outage.from <= ended && ended <= outage.till,
             // Cut off, a machine keeps what it has; what was moved meanwhile is stopped when it is back.
             Harm::Apart => {
@@ -81,9 +86,6 @@ fn suffered(run: &Run, ended: At, kind: &Kind, outages: &[Outage]) -> bool {
         }
     })
 }
-
-const ALL: [Harm; 6] =
-    [Harm::None, Harm::Apart, Harm::Flaky, Harm::Frozen, Harm::Dead, Harm::Storeless];
 
 /// It goes where its unit goes.
 fn followed(run: &Run, ended: At, kind: &Kind, records: &Records) -> bool {
@@ -162,6 +164,8 @@ mod tests {
             (Kind::Plain, Harm::Storeless, [1, 1, 1, 1]),
             (Kind::Fenced, Harm::Apart, [1, 0, 0, 1]),
             (Kind::Fenced, Harm::Storeless, [1, 0, 0, 1]),
+            (Kind::Plain, Harm::Brief, [1, 1, 1, 1]),
+            (Kind::Fenced, Harm::Brief, [1, 0, 0, 1]),
         ];
         for (kind, harm, expected) in cases {
             let told = ends.map(|end| {
