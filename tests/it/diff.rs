@@ -282,7 +282,7 @@ const CUT_OFF: &str = ": this machine is cut off, and OnPartition=stop";
 fn a_unit_that_must_not_run_twice_is_given_up() {
     let stops = |here| Here { on_partition: OnPartition::Stop, ..here };
     let runs = || stops(carried_out(here(1, "active"), 10));
-    let asked = |ask| pending(stops(carried_out(here(1, "deactivating"), 10)), Some(ask));
+    let asked = |ask| pending(stops(here(1, "deactivating")), Some(ask));
     let held_back = |here| Here { held_back: true, ..here };
     let cleans_up = || {
         let mut here = asked(Ask::Stop);

@@ -265,7 +265,7 @@ fn run(
         };
     }
     let carried_out = here.launched.as_ref().map(|launched| launched.launch);
-    if carried_out >= Some(wanted.launch) || here.asked == Some(Ask::Stop) {
+    if carried_out >= Some(wanted.launch) || matches!(here.asked, Some(Ask::Stop | Ask::Kill)) {
         return None;
     }
     let restart = carried_out.is_some() && !settled(status);

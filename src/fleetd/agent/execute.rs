@@ -136,11 +136,12 @@ impl Agent {
     fn unlinked(&mut self, name: &UnitName, given_up: bool) {
         let Some(here) = self.observed.get_mut(name) else { return };
         here.status = None;
-        here.file = None;
         here.broken = false;
-        // One that ended before the machine was cut off was started already, and is not again.
+        // It may be linked again soon. If it ended before the machine was cut off, it was started
+        // already, and is not again.
         if !given_up {
             here.launched = None;
+            here.file = None;
         }
         self.note_launch(name);
     }
