@@ -24,7 +24,19 @@ impl Backoff {
     pub fn next(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(self.max);
-        step.mul_f64(0.5 + fastrand::f64() / 2.0)
+        Backoff::once(step)
+    }
+
+    /// One pause of about `most`: between half and all of it.
+    pub fn once(most: Duration) -> Duration {
+        most.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+
+    /// It worked for so long: start small again, unless it broke at once.
+    pub fn worked_for(&mut self, time: Duration) {
+        if time > self.max {
+            self.reset();
+        }
     }
 
     /// It worked: start small again.
@@ -46,6 +58,10 @@ mod tests {
             assert!(step / 2 <= pause && pause <= step, "{pause:?} of {step:?}");
         }
         backoff.reset();
+        assert!(backoff.next() <= FIRST);
+        backoff.worked_for(Duration::from_millis(100));
+        assert!(backoff.next() >= FIRST, "what breaks at once did not work");
+        backoff.worked_for(Duration::from_millis(151));
         assert!(backoff.next() <= FIRST);
     }
 }

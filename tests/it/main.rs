@@ -29,6 +29,7 @@ mod scenarios;
 mod schedule;
 mod secure;
 mod store_laws;
+mod storm;
 mod systemd_laws;
 mod tidy;
 mod unitfile;

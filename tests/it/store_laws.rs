@@ -102,6 +102,7 @@ laws! {
         renewals_keep_a_lease,
         what_is_over_cannot_be_renewed,
         who_asks_is_told_how_much_time_is_left,
+        who_asks_is_told_the_keys_of_a_lease,
         a_put_on_a_dead_lease_fails_whole,
         a_key_put_without_its_lease_survives_it;
     watches:

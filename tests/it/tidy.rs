@@ -47,6 +47,7 @@ const PURE: &[&str] = &[
     "fleetd/engine/board.rs",
     "fleetd/engine/order.rs",
     "fleetd/engine/compare.rs",
+    "fleetd/engine/courtesy.rs",
     "fleetd/engine/plan.rs",
     "fleetd/engine/departed.rs",
     "fleetd/engine/format.rs",

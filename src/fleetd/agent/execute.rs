@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
@@ -13,6 +14,7 @@ use super::observe::on_partition;
 use super::task::{Action, Reason, Task};
 use super::words::Words;
 use super::{Agent, AgentError, HOLD_BACK, Wake, in_time};
+use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{Assignment, Revision, UnitRecord, Won};
 use crate::fleetd::systemd::{JobId, JobResult, SystemdError};
@@ -172,6 +174,8 @@ impl Agent {
         let Some(lease) = self.membership.lease() else { return Ok(()) };
         let scheduled = self.scheduled(&names);
         self.hold_all(&names, &Hold::Unsure);
+        // The same for all, so that what has to be won again is won in one step.
+        let retry = Backoff::once(self.settings.ttl / 6);
         for won in self.registry.win(&self.settings.machine, lease, &names).await? {
             let Won { name, holder, unit, revision, foreign } = won;
             let machine = &self.settings.machine;
@@ -185,15 +189,14 @@ impl Agent {
                 here.file = Some(known(&name, read_for, unit));
             }
             if !ours {
-                self.await_release(name, revision);
+                self.await_release(name, revision, retry);
             }
         }
         Ok(())
     }
 
-    fn await_release(&mut self, name: UnitName, seen: Revision) {
+    fn await_release(&mut self, name: UnitName, seen: Revision, retry: Duration) {
         let registry = self.registry.clone();
-        let retry = self.settings.ttl / 6;
         self.waits.spawn(async move {
             // Should the watch break, trying to win again will tell.
             if registry.released(&name, seen).await.is_err() {

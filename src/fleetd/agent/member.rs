@@ -12,6 +12,7 @@ use super::diff::Hold;
 use super::heart::Heart;
 use super::token::Token;
 use super::{Agent, AgentError, Wake};
+use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::clock;
 use crate::fleetd::registry::{
@@ -315,14 +316,13 @@ impl Agent {
     fn watch_over_key(&mut self, life: Revision) {
         let Some(lease) = self.membership.lease() else { return };
         let (registry, machine) = (self.registry.clone(), self.settings.machine.clone());
-        let retry = self.settings.ttl / 6;
+        let mut backoff = Backoff::up_to(self.settings.ttl / 6);
         self.waits.spawn(async move {
             loop {
-                match registry.disturbance(&machine, life, lease).await {
-                    Ok(Some(disturbance)) => return Wake::Disturbed(life, disturbance),
-                    Ok(None) | Err(StoreError::Compacted { .. }) => {}
-                    Err(_) => tokio::time::sleep(retry).await,
+                if let Ok(Some(disturbance)) = registry.disturbance(&machine, life, lease).await {
+                    return Wake::Disturbed(life, disturbance);
                 }
+                tokio::time::sleep(backoff.next()).await;
             }
         });
     }

@@ -12,6 +12,7 @@ use super::apply::{
     Applied, Decided, Guarded, apply, guard, guard_departure, guard_litter, guard_raise,
     guard_trouble,
 };
+use super::courtesy::courtesy;
 use super::departed::{Departure, Departures, departures};
 use super::format::{Raise, raise};
 use super::litter::{Litter, litter};
@@ -115,8 +116,9 @@ impl Engine {
 
     /// Waits for a vacancy and tries to fill it.
     async fn reign(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+        let courtesy = |answer| courtesy(fastrand::f64(), answer);
         tokio::select! {
-            vacant = self.registry.leader_vacancy() => vacant?,
+            vacant = self.registry.leader_vacancy(courtesy) => vacant?,
             () = stop.cancelled() => return Ok(()),
         }
         let ttl = self.settings.leader_ttl;

@@ -8,6 +8,7 @@
 mod apply;
 mod board;
 mod compare;
+mod courtesy;
 mod departed;
 mod filter;
 mod format;

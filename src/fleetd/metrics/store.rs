@@ -70,6 +70,10 @@ impl Store for Metered {
         self.measured("revoke", self.store.revoke(lease)).await
     }
 
+    async fn keys_of(&self, lease: LeaseId) -> Result<Vec<String>, StoreError> {
+        self.measured("keys_of", self.store.keys_of(lease)).await
+    }
+
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
         self.measured("compact", self.store.compact(revision)).await
     }

@@ -143,12 +143,6 @@ pub fn schedule_of(machine: &MachineId) -> String {
     format!("schedule/{machine}/")
 }
 
-/// The prefix of every state.
-pub const STATES: &str = "state/";
-
-/// The prefix of every unit's holder.
-pub const HOLDERS: &str = "holder/";
-
 #[cfg(test)]
 mod tests {
     use super::*;

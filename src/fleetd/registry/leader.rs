@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::Instant;
 
 use super::Registry;
 use super::format::FORMAT;
@@ -29,26 +30,53 @@ pub struct Leadership {
 }
 
 impl Registry {
-    /// Returns once nobody leads. A leader's key hangs on its lease: one that does not would name
-    /// the same leader for ever, and is removed.
-    pub async fn leader_vacancy(&self) -> Result<(), StoreError> {
-        let removed = |event: &Event| match event {
-            Event::Deleted(_) => Some(true),
-            Event::Put(entry) => entry.lease.is_none().then_some(false),
-        };
+    /// Returns once nobody leads, and nobody came to within `courtesy` of that, given how long the
+    /// store took to answer: who is told by the watch asks the store for nothing. A leader's key
+    /// hangs on its lease: one that does not would name the same leader for ever, and is removed.
+    pub async fn leader_vacancy(
+        &self,
+        courtesy: impl Fn(Duration) -> Duration,
+    ) -> Result<(), StoreError> {
         loop {
-            let seen = match self.get(&Key::Leader).await? {
-                (None, _) => return Ok(()),
-                (Some(entry), seen) if entry.lease.is_none() => {
-                    self.remove_foreign(&entry).await?;
-                    seen
-                }
-                (Some(_), seen) => seen,
-            };
-            match self.first_after(&Key::Leader, seen, removed).await {
-                Ok(Some(true)) => return Ok(()),
-                Ok(Some(false) | None) | Err(StoreError::Compacted { .. }) => {}
+            let asked = Instant::now();
+            let (entry, seen) = self.get(&Key::Leader).await?;
+            let answer = asked.elapsed();
+            if let Some(entry) = entry.as_ref().filter(|entry| entry.lease.is_none()) {
+                self.remove_foreign(entry).await?;
+            }
+            match self.vacant_after(seen, entry.is_none(), || courtesy(answer)).await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(StoreError::Compacted { .. }) => {}
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Watches the leader's key until it has been absent for as long as courtesy asks; `false` when
+    /// the watch ends before that, or shows what another hand wrote.
+    async fn vacant_after(
+        &self,
+        seen: Revision,
+        mut vacant: bool,
+        courtesy: impl Fn() -> Duration,
+    ) -> Result<bool, StoreError> {
+        let key = Key::Leader.to_string();
+        let mut changes = self.store.watch(&key, seen.next()).await?;
+        loop {
+            let next = match vacant {
+                true => match tokio::time::timeout(courtesy(), changes.recv()).await {
+                    Ok(next) => next,
+                    Err(_nobody_came) => return Ok(true),
+                },
+                false => changes.recv().await,
+            };
+            let Some(change) = next else { return Ok(false) };
+            for event in change?.events.iter().filter(|event| event.key() == key) {
+                vacant = match event {
+                    Event::Deleted(_) => true,
+                    Event::Put(entry) if entry.lease.is_none() => return Ok(false),
+                    Event::Put(_) => false,
+                };
             }
         }
     }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::store::{Event, Range, Revision, Store, StoreError};
+use super::store::{Event, Range, Revision, Store, StoreError, Watch};
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 
@@ -110,14 +111,20 @@ async fn keep_up<V: View>(
     let mut backoff = Backoff::up_to(retry_max);
     loop {
         match follow(&shared, &*store, &prefix, &mut backoff).await {
-            Ok(()) | Err(StoreError::Compacted { .. }) => {}
-            Err(error) => {
-                let pause = backoff.next();
-                tracing::debug!(prefix, ?pause, error = %chain(&error), "mirror");
-                tokio::time::sleep(pause).await;
-            }
+            Ok(Ended::Asked) => continue,
+            Ok(Ended::Watch) | Err(StoreError::Compacted { .. }) => {}
+            Err(error) => tracing::debug!(prefix, error = %chain(&error), "mirror"),
         }
+        tokio::time::sleep(backoff.next()).await;
     }
+}
+
+/// Why a mirror stops following.
+enum Ended {
+    /// Somebody asked for the range to be read again.
+    Asked,
+    /// The watch ended without a word.
+    Watch,
 }
 
 /// Reads the range, then follows its changes until the watch ends or a re-read is asked for.
@@ -126,22 +133,29 @@ async fn follow<V: View>(
     store: &dyn Store,
     prefix: &str,
     backoff: &mut Backoff,
-) -> Result<(), StoreError> {
+) -> Result<Ended, StoreError> {
     // This read serves everyone who asked for one so far.
     let _ = shared.reread.notified().now_or_never();
     let range = store.range(prefix).await?;
     let revision = range.revision;
     shared.write().replace(range);
     shared.reached.send_replace(Some(revision));
-    let mut changes = store.watch(prefix, revision.next()).await?;
-    backoff.reset();
+    let changes = store.watch(prefix, revision.next()).await?;
+    let begun = Instant::now();
+    let ended = keep_pace(shared, changes).await;
+    backoff.worked_for(begun.elapsed());
+    ended
+}
+
+/// Applies changes until there are no more or a re-read is asked for.
+async fn keep_pace<V: View>(shared: &Shared<V>, mut changes: Watch) -> Result<Ended, StoreError> {
     loop {
         let next = tokio::select! {
             next = changes.recv() => next,
-            () = shared.reread.notified() => return Ok(()),
+            () = shared.reread.notified() => return Ok(Ended::Asked),
         };
         let Some(changes) = next.transpose()? else {
-            return Ok(());
+            return Ok(Ended::Watch);
         };
         let mut view = shared.write();
         for event in changes.events {

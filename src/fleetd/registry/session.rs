@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::format::FORMAT;
-use super::keys::{HOLDERS, Key, STATES};
+use super::keys::Key;
 use super::records::{
     HolderRecord, KnownRecord, MachineRecord, StateRecord, UnitRecord, encode, readable,
 };
@@ -261,28 +261,36 @@ impl Registry {
 
     /// Every unit that hangs on a session: what a fleetd that was restarted holds already.
     pub async fn held(&self, lease: LeaseId) -> Result<Vec<UnitName>, StoreError> {
-        let range = self.store.range(HOLDERS).await?;
-        let ours = range.entries.into_iter().filter(|entry| entry.lease == Some(lease));
-        Ok(ours
-            .filter_map(|entry| match Key::parse(&entry.key) {
-                Some(Key::Holder(name)) => Some(name),
-                _ => None,
-            })
-            .collect())
+        let keys = self.store.keys_of(lease).await?;
+        let holder = |key: &String| match Key::parse(key) {
+            Some(Key::Holder(name)) => Some(name),
+            _ => None,
+        };
+        Ok(keys.iter().filter_map(holder).collect())
     }
 
-    /// What hangs on a session of what was reported: by a fleetd that was restarted since.
+    /// What hangs on a session of what was reported: by a fleetd that was restarted since. Asks for
+    /// no more than that: a thousand machines that are upgraded do not read all states each.
     pub async fn reported(
         &self,
         lease: LeaseId,
     ) -> Result<BTreeMap<UnitName, StateRecord>, StoreError> {
-        let range = self.store.range(STATES).await?;
-        let ours = range.entries.iter().filter(|entry| entry.lease == Some(lease));
-        let state = |entry: &KeyValue| match Key::parse(&entry.key)? {
-            Key::State(name, _) => Some((name, readable(entry)?)),
+        let keys = self.store.keys_of(lease).await?;
+        let state = |key: &String| match Key::parse(key)? {
+            Key::State(name, _) => Some((name, Op::Get(key.clone()))),
             _ => None,
         };
-        Ok(ours.filter_map(state).collect())
+        let states: Vec<(UnitName, Op)> = keys.iter().filter_map(state).collect();
+        let mut reported = BTreeMap::new();
+        for batch in states.chunks(NESTED_MAX) {
+            let committed = self.always(batch.iter().map(|(_, get)| get.clone()).collect()).await?;
+            let found = batch.iter().zip(committed.results);
+            reported.extend(found.filter_map(|((name, _), result)| {
+                let entry = only(result).filter(|entry| entry.lease == Some(lease))?;
+                Some((name.clone(), readable(&entry)?))
+            }));
+        }
+        Ok(reported)
     }
 
     /// Reports what systemd says; `None` for units that are gone.

@@ -287,6 +287,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// How much time a lease has left; asking does not renew it. `None`: it has ended.
     async fn time_left(&self, lease: LeaseId) -> Result<Option<TimeLeft>, StoreError>;
 
+    /// The keys that hang on a lease, sorted; none when it has ended.
+    async fn keys_of(&self, lease: LeaseId) -> Result<Vec<String>, StoreError>;
+
     /// Ends a lease and removes its keys at once. Success when it is already gone.
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError>;
 

@@ -110,6 +110,24 @@ pub async fn who_asks_is_told_how_much_time_is_left(world: World) {
     }
 }
 
+pub async fn who_asks_is_told_the_keys_of_a_lease(world: World) {
+    let store = &*world.store;
+    let (lease, other) = (grant(store, LONG).await, grant(store, LONG).await);
+    let keys = async || store.keys_of(lease).await.expect("an answer");
+    assert_eq!(keys().await, [""; 0]);
+    let many: Vec<Op> = (0..100).rev().map(|n| put_leased(&format!("k/{n:02}"), lease)).collect();
+    commit(store, txn(many)).await;
+    commit(store, txn([put_leased("k/others", other), put_op("k/nobodys", "")])).await;
+    let all: Vec<String> = (0..100).map(|n| format!("k/{n:02}")).collect();
+    assert_eq!(keys().await, all);
+    let gone = (2..100).map(|n| Op::Delete(format!("k/{n:02}")));
+    commit(store, txn(gone.collect::<Vec<_>>())).await;
+    commit(store, txn([put_leased("k/01", other)])).await;
+    assert_eq!(keys().await, ["k/00"]);
+    store.revoke(lease).await.expect("a revocation");
+    assert_eq!(keys().await, [""; 0]);
+}
+
 pub async fn a_put_on_a_dead_lease_fails_whole(world: World) {
     let store = &*world.store;
     let lease = grant(store, LONG).await;

@@ -15,12 +15,19 @@ use tokio::sync::{mpsc, watch};
 pub struct Cut {
     store: Arc<dyn Store>,
     away: watch::Sender<bool>,
+    /// How long each answer takes.
+    distance: Duration,
 }
 
 impl Cut {
     /// A store that can be reached until it is cut off.
     pub fn new(store: Arc<dyn Store>) -> Cut {
-        Cut { store, away: watch::Sender::new(false) }
+        Cut::far(store, Duration::ZERO)
+    }
+
+    /// The same, where each answer takes a while.
+    pub fn far(store: Arc<dyn Store>, distance: Duration) -> Cut {
+        Cut { store, away: watch::Sender::new(false), distance }
     }
 
     /// Cuts the network, or mends it.
@@ -28,7 +35,8 @@ impl Cut {
         self.away.send_replace(away);
     }
 
-    fn reachable(&self) -> Result<&dyn Store, StoreError> {
+    async fn reachable(&self) -> Result<&dyn Store, StoreError> {
+        tokio::time::sleep(self.distance).await;
         if *self.away.borrow() { Err(away()) } else { Ok(&*self.store) }
     }
 }
@@ -40,19 +48,19 @@ fn away() -> StoreError {
 #[async_trait]
 impl Store for Cut {
     async fn range(&self, prefix: &str) -> Result<Range, StoreError> {
-        self.reachable()?.range(prefix).await
+        self.reachable().await?.range(prefix).await
     }
 
     async fn revision(&self) -> Result<Revision, StoreError> {
-        self.reachable()?.revision().await
+        self.reachable().await?.revision().await
     }
 
     async fn commit(&self, txn: Txn) -> Result<Committed, StoreError> {
-        self.reachable()?.commit(txn).await
+        self.reachable().await?.commit(txn).await
     }
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, StoreError> {
-        let mut changes = self.reachable()?.watch(prefix, from).await?;
+        let mut changes = self.reachable().await?.watch(prefix, from).await?;
         let mut cut = self.away.subscribe();
         let (to, watch) = mpsc::channel(1);
         tokio::spawn(async move {
@@ -72,22 +80,26 @@ impl Store for Cut {
     }
 
     async fn grant(&self, ttl: Duration) -> Result<LeaseId, StoreError> {
-        self.reachable()?.grant(ttl).await
+        self.reachable().await?.grant(ttl).await
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), StoreError> {
-        self.reachable()?.keep_alive(lease).await
+        self.reachable().await?.keep_alive(lease).await
     }
 
     async fn time_left(&self, lease: LeaseId) -> Result<Option<TimeLeft>, StoreError> {
-        self.reachable()?.time_left(lease).await
+        self.reachable().await?.time_left(lease).await
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
-        self.reachable()?.revoke(lease).await
+        self.reachable().await?.revoke(lease).await
+    }
+
+    async fn keys_of(&self, lease: LeaseId) -> Result<Vec<String>, StoreError> {
+        self.reachable().await?.keys_of(lease).await
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
-        self.reachable()?.compact(revision).await
+        self.reachable().await?.compact(revision).await
     }
 }

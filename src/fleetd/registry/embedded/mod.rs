@@ -208,6 +208,11 @@ impl Store for EmbeddedStore {
         self.shared.run(operation, move |state, _| state.end_lease(lease)).await
     }
 
+    async fn keys_of(&self, lease: LeaseId) -> Result<Vec<String>, StoreError> {
+        let operation = format!("ask for the keys of lease {lease}");
+        self.shared.run(operation, move |state, _| Ok(state.keys_of(lease))).await
+    }
+
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
         let operation = format!("compact to {revision}");
         self.shared.run(operation, move |state, _| state.compact(revision)).await

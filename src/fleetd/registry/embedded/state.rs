@@ -97,13 +97,18 @@ impl State {
         self.leases.time_left(lease, now)
     }
 
+    /// The keys that hang on a lease, sorted.
+    pub(super) fn keys_of(&self, lease: LeaseId) -> Vec<String> {
+        let bound = self.keys.values().filter(|entry| entry.lease == Some(lease));
+        bound.map(|entry| entry.key.clone()).collect()
+    }
+
     /// Ends a lease and removes its keys, all at one revision.
     pub(super) fn end_lease(&mut self, lease: LeaseId) -> Result<(), StoreError> {
         if !self.leases.contains(lease) {
             return Ok(());
         }
-        let bound = self.keys.values().filter(|entry| entry.lease == Some(lease));
-        let bound: Vec<String> = bound.map(|entry| entry.key.clone()).collect();
+        let bound = self.keys_of(lease);
         let operation = format!("end lease {lease}");
         self.change(&operation, Some(LeaseChange::Ended(lease)), |draft| {
             for key in bound {

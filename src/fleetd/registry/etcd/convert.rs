@@ -24,7 +24,7 @@ impl Prefix {
     }
 
     /// The relative name of a key. `None` for one that fleet cannot have written.
-    fn relative(&self, key: &[u8]) -> Option<String> {
+    pub(super) fn relative(&self, key: &[u8]) -> Option<String> {
         let key = std::str::from_utf8(key).ok()?;
         key.strip_prefix(&self.0).map(str::to_owned)
     }

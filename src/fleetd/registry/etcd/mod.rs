@@ -17,7 +17,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use etcd_client::GetOptions;
+use etcd_client::{GetOptions, LeaseTimeToLiveOptions};
 
 pub use self::settings::{EtcdSettings, SettingsError, TlsFiles};
 
@@ -140,6 +140,22 @@ impl Store for EtcdStore {
             Err(error) if error.is_lease_gone() => Ok(()),
             Err(error) => Err(error.of(format!("revoke lease {lease}"))),
         }
+    }
+
+    async fn keys_of(&self, lease: LeaseId) -> Result<Vec<String>, StoreError> {
+        let asked = self.members.ask(|client| async move {
+            let options = LeaseTimeToLiveOptions::new().with_keys();
+            client.lease_client().time_to_live(lease.0, Some(options)).await
+        });
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(error) if error.is_lease_gone() => return Ok(Vec::new()),
+            Err(error) => return Err(error.of(format!("ask for the keys of lease {lease}"))),
+        };
+        let keys = answer.keys().iter().filter_map(|key| self.prefix.relative(key));
+        let mut keys: Vec<String> = keys.collect();
+        keys.sort();
+        Ok(keys)
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
