@@ -16,6 +16,7 @@ mod format;
 mod garbage;
 mod glob;
 mod http;
+mod inputs;
 mod lint;
 mod live_figures;
 mod metrics;
@@ -46,6 +47,8 @@ mod support {
 
     #[path = "../../support/fleetd.rs"]
     pub mod fleetd;
+    #[path = "../../support/inputs/mod.rs"]
+    pub mod inputs;
     #[path = "../../support/page.rs"]
     pub mod page;
     #[path = "../../support/scenario.rs"]

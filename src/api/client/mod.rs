@@ -9,7 +9,7 @@ mod error;
 mod events;
 mod follow;
 mod query;
-mod sse;
+pub mod sse;
 mod stream;
 mod tls;
 mod transport;

@@ -7,20 +7,23 @@ const MESSAGE_BYTES_MAX: usize = 1 << 20; // 1 MiB
 
 /// One message: its `event:` name, its `data:`, and its `id:` if it has one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Message {
-    pub(super) name: String,
-    pub(super) data: String,
-    pub(super) id: Option<String>,
+pub struct Message {
+    /// What follows `event:`.
+    pub name: String,
+    /// What follows `data:`, line by line.
+    pub data: String,
+    /// What follows `id:`.
+    pub id: Option<String>,
 }
 
 /// The stream sent a message without end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a message of the event stream is longer than {MESSAGE_BYTES_MAX} bytes")]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 /// What of the stream has come so far and is not a whole message yet.
 #[derive(Debug, Default)]
-pub(super) struct Parser {
+pub struct Parser {
     line: Vec<u8>,
     message: Message,
     has_data: bool,
@@ -30,7 +33,7 @@ pub(super) struct Parser {
 
 impl Parser {
     /// Takes the next chunk and returns the messages that it completes.
-    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<Vec<Message>, TooLong> {
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Message>, TooLong> {
         let mut complete = Vec::new();
         for &byte in chunk {
             let second_half = std::mem::replace(&mut self.after_cr, byte == b'\r') && byte == b'\n';

@@ -25,6 +25,7 @@ pub use departed::{Departure, Departures, Fate, departures};
 pub use filter::Refusal;
 pub use format::{Raise, raise};
 pub use lead::{Engine, EngineSettings};
+pub use litter::{Litter, litter};
 pub use plan::{AssignReason, Change, Decision, Plan, UnassignReason, UpdateReason};
 pub use schedule::schedule;
 pub use trouble::{Pause, Trouble, Troubles, troubles};

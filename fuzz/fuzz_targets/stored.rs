@@ -1,0 +1,5 @@
+#![no_main]
+
+use fleet_fuzz::entry;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| entry("stored")(bytes));
