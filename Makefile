@@ -6,13 +6,18 @@ PREFIX  ?= /usr
 DESTDIR ?=
 BIN     ?= target/release
 
-CARGO_DEB = 3.8.0
+CARGO_DEB  = 3.8.0
+CARGO_DENY = 0.20.2
 
 SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scripts/guestbook-images scripts/docker-run.sh \
                 scripts/lib/*.sh scripts/machine/entrypoint src/fleetctl/ssh/keep.sh .ci/run vagrant/provision.sh \
                 dist/debian/postinst dist/debian/prerm dist/debian/postrm
 
-.PHONY: help setup build package demo demo-down test test-live test-demo chaos test-chaos check install
+# What `make fuzz` drives, and for how long each.
+FUZZ_TARGETS = $(notdir $(wildcard fuzz/seeds/*))
+SECONDS ?= 60
+
+.PHONY: help setup build package demo demo-down test test-live test-demo chaos test-chaos check fuzz install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -62,6 +67,13 @@ check: ## what CI holds against a change besides the tests
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --document-private-items
 	CARGO_TARGET_DIR=target cargo check --manifest-path fuzz/Cargo.toml
 	shellcheck -x $(SHELL_SCRIPTS)
+	command -v cargo-deny >/dev/null || cargo install --quiet --locked cargo-deny@$(CARGO_DENY)
+	cargo deny --locked check bans licenses sources
+
+fuzz: ## random input to every way in, for SECONDS (60) each; needs nightly Rust and cargo-fuzz
+	for target in $(FUZZ_TARGETS); do mkdir -p fuzz/corpus/$$target && \
+	    cargo +nightly fuzz run --sanitizer none --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit; done
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 
