@@ -87,6 +87,14 @@ async fn until_closed(mut stream: UnixStream) -> (Duration, String) {
     (since.elapsed(), String::from_utf8(said).unwrap())
 }
 
+#[tokio::test]
+async fn a_socket_is_for_its_user_and_group() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Server::start().await;
+    let socket = std::fs::metadata(server.folder.path().join("fleet.sock")).unwrap();
+    assert_eq!(socket.permissions().mode() & 0o777, 0o660);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_or_half_of_it_is_left() {
     let server = Server::start().await;

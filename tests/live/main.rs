@@ -11,6 +11,7 @@ mod docker_run;
 mod docs;
 mod facts;
 mod fleet;
+mod garbage;
 mod lifecycle;
 mod move_order;
 mod package;

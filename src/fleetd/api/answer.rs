@@ -94,8 +94,7 @@ impl ApiError {
 pub fn unreadable(cluster: &Cluster, name: &UnitName) -> Option<String> {
     let Foreign { fault, .. } = cluster.foreign.get(&Key::Unit(name.clone()))?;
     Some(format!(
-        "unit {name} is in the store, but {fault}; it stays as it is until it is submitted again \
-         or destroyed"
+        "unit {name} is in the store, but {fault}; it stays as it is until it is submitted again"
     ))
 }
 

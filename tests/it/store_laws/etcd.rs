@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{PATIENCE, news, next, put, read, txn};
 use crate::support::certificates::Certificates;
-use crate::support::etcd::{Etcd, free_port};
+use crate::support::etcd::{Etcd, SECRET, free_port};
 use crate::support::wait::wait_for;
 
 fn store(settings: EtcdSettings) -> Arc<dyn Store> {
@@ -207,7 +207,7 @@ async fn a_user_gets_in_and_back_in_and_others_do_not() {
         store(EtcdSettings { user, ..etcd.settings(prefix) })
     };
     let (allowed, elsewhere, wrong) =
-        (with("/fleet", "secret"), with("/else", "secret"), with("/fleet", "guess"));
+        (with("/fleet", SECRET), with("/else", SECRET), with("/fleet", "guess"));
     for refused in [elsewhere, wrong, etcd.store("/fleet")] {
         for answer in [
             refused.range("").await.map(drop),
@@ -290,8 +290,7 @@ async fn errors_of_the_wrong_credentials_say_what_to_do() {
     };
     is_told("set etcd_username and etcd_password", settings.clone()).await;
     is_told("check etcd_username and etcd_password", with("guess")).await;
-    is_told("under etcd_key_prefix", EtcdSettings { prefix: "/else".into(), ..with("secret") })
-        .await;
+    is_told("under etcd_key_prefix", EtcdSettings { prefix: "/else".into(), ..with(SECRET) }).await;
 }
 
 async fn is_told(advice: &str, settings: EtcdSettings) {

@@ -23,6 +23,9 @@ use super::wait::wait_for;
 /// How long etcd may take to come up on a busy machine; it takes 50 ms on an idle one.
 const START: Duration = Duration::from_secs(20);
 
+/// The password of every user. No word of it is in any log for another reason.
+pub const SECRET: &str = "a-password-nobody-guesses";
+
 /// A running etcd. Killed when dropped, and also when the test process is killed or aborts.
 pub struct Etcd {
     process: Option<Guarded>,
@@ -90,12 +93,12 @@ impl Etcd {
         }
     }
 
-    /// From now on there is a user `fleet`, with password `secret`, who may do everything under
+    /// From now on there is a user `fleet`, with the password [`SECRET`], who may do everything under
     /// `/fleet/`, and nothing else may be done by anyone.
     pub async fn demand_passwords(&self) {
         let mut client = Client::connect([self.url()], None).await.expect("a client");
         for user in ["root", "fleet"] {
-            client.user_add(user, "secret", None).await.expect("a user");
+            client.user_add(user, SECRET, None).await.expect("a user");
             client.role_add(user).await.expect("a role");
             client.user_grant_role(user, user).await.expect("the role's user");
         }
