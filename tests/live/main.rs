@@ -17,6 +17,7 @@ mod move_order;
 mod package;
 mod partition;
 mod scenarios;
+mod security;
 mod ssh;
 mod stack;
 mod standalone;
