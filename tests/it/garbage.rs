@@ -8,7 +8,6 @@ use fleet::model::TargetState::{Inactive, Launched};
 use fleet::unitfile::UnitName;
 
 use crate::support::asked::Asked;
-use crate::support::lines::Lines;
 use crate::support::machines::{Machine, Machines};
 
 const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
@@ -219,25 +218,4 @@ async fn a_machine_comes_back_through_garbage() {
         cluster.put("a.service", Some("[Service]\nExecStart=/bin/b\n"), Launched).await;
         cluster.until_reported("a.service", &m1, "active").await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_log_says_it_once() {
-    let lines = Lines::default();
-    let log = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
-    let _heard = tracing::subscriber::set_default(log);
-    let (cluster, m1, _m2) = running().await;
-    cluster.write("unit/said-once.service", r#"{"desired":"said only once"}"#).await;
-    cluster.write("nobody/knows/this\nkey", "").await;
-    // Each of these reads everything anew.
-    for _ in 0..3 {
-        m1.may_lead(false);
-        cluster
-            .until("not led by m1", |c| c.leader.as_ref().is_some_and(|it| it.machine != m1.id))
-            .await;
-        m1.may_lead(true);
-        cluster.registry.units(&[UnitName::parse("said-once.service").unwrap()]).await.unwrap();
-    }
-    assert_eq!(lines.count("said only once"), 1);
-    assert_eq!(lines.count(r#"nobody/knows/this\nkey"#), 1);
 }

@@ -11,8 +11,8 @@ use super::foreign::{Fault, Foreign};
 use super::keys::Key;
 use super::mirror::View;
 use super::records::{
-    Assignment, FiguresRecord, HolderRecord, KnownRecord, LeaderRecord, LostRecord, MachineRecord,
-    StateRecord, UnitRecord, decode,
+    Assignment, FiguresRecord, Garbage, HolderRecord, KnownRecord, LeaderRecord, LostRecord,
+    MachineRecord, StateRecord, UnitRecord, decode,
 };
 use super::schedule::Schedule;
 use super::store::{Event, KeyValue, LeaseId, Range, Revision};
@@ -177,7 +177,10 @@ impl Cluster {
 
     /// What another hand wrote is noted, and counts for nothing.
     fn put(&mut self, key: &Key, entry: &KeyValue) {
-        let unreadable = |problem: BoxedError| Fault::unreadable(&*problem);
+        let unreadable = |problem: BoxedError| match problem.downcast_ref::<Garbage>() {
+            Some(garbage) => Fault::unreadable(&garbage.source),
+            None => Fault::unreadable(&*problem),
+        };
         let fleets =
             Fault::of(key, entry).and_then(|()| self.try_put(key, entry).map_err(unreadable));
         match fleets {

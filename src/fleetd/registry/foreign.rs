@@ -61,16 +61,9 @@ impl Fault {
         }
     }
 
-    /// Says it in the log, unless it was said of this very value: many read it, again and again.
+    /// Says it in the log, unless it was said of this very value.
     pub(super) fn report(&self, entry: &KeyValue) {
-        static TOLD: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
-        let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let value = hasher.hash_one((&entry.key, &entry.value, entry.modified));
-        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() == TOLD_MAX {
-            told.clear();
-        }
-        if !told.insert(value) {
+        if !is_news(entry) {
             return;
         }
         // A key can have any characters, also ends of lines.
@@ -80,6 +73,18 @@ impl Fault {
             _ => tracing::error!(key = ?entry.key, "skipping what fleet did not write: {self}"),
         }
     }
+}
+
+/// Whether this is heard of for the first time: many read the same value, again and again.
+fn is_news(entry: &KeyValue) -> bool {
+    static TOLD: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let value = hasher.hash_one((&entry.key, &entry.value, entry.modified));
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.len() == TOLD_MAX {
+        told.clear();
+    }
+    told.insert(value)
 }
 
 impl fmt::Display for Fault {
@@ -98,12 +103,25 @@ mod tests {
     use crate::fleetd::registry::{UnitRecord, decode};
 
     #[test]
+    fn each_value_is_news_once() {
+        let at = |revision, value: &[u8]| KeyValue {
+            key: "unit/news.service".into(),
+            value: value.into(),
+            created: Revision(1),
+            modified: Revision(revision),
+            lease: None,
+        };
+        let heard = [at(1, b"{"), at(1, b"{"), at(2, b"{"), at(2, b"["), at(1, b"{")];
+        assert_eq!(heard.map(|entry| is_news(&entry)), [true, false, true, true, false]);
+    }
+
+    #[test]
     fn a_long_problem_is_cut_and_shows_no_control_characters() {
         let word = "\u{1b}é\n".repeat(100_000);
         let value = serde_json::json!({"contents": "", "desired": word, "launch": 1}).to_string();
         let error = decode::<UnitRecord>("unit/a.service", value.as_bytes()).unwrap_err();
-        let shown = Fault::unreadable(&error).to_string();
-        assert!(shown.len() < 10 * WORDS_MAX && shown.contains("unit/a.service"), "{shown}");
+        let shown = Fault::unreadable(&error.source).to_string();
+        assert!(shown.len() < 10 * WORDS_MAX && shown.contains("unknown variant"), "{shown}");
         assert!(!shown.contains(char::is_control), "{shown}");
     }
 }

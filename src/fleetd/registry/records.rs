@@ -239,7 +239,7 @@ pub fn decode<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, Garbage
 /// Reads a stored value; one that does not read is reported and skipped.
 pub(super) fn readable<T: DeserializeOwned>(entry: &KeyValue) -> Option<T> {
     decode(&entry.key, &entry.value)
-        .inspect_err(|garbage| Fault::unreadable(garbage).report(entry))
+        .inspect_err(|garbage| Fault::unreadable(&garbage.source).report(entry))
         .ok()
 }
 
