@@ -68,6 +68,7 @@ pub async fn keep_told(
 fn status(standing: Standing, leading: bool) -> &'static str {
     match (standing, leading) {
         (Standing::Joining, _) => "joining the cluster",
+        (Standing::Apart, _) => "stays out: the store is another cluster's or of another version",
         (Standing::Refused, _) => "refused: another live machine has the same machine id",
         (Standing::Member, false) => "a machine of the cluster",
         (Standing::Member, true) => "a machine of the cluster; leads it",

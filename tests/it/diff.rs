@@ -114,6 +114,24 @@ fn each_situation_has_its_one_step() {
         ("started by a timer or a unit that wants it", Some(loaded()), here(1, "active"), ""),
         // As it shall be, whatever systemd made of it.
         ("runs", Some(launched()), carried_out(here(1, "active"), 10), ""),
+        (
+            "the store was restored",
+            Some(launched()),
+            carried_out(here(1, "active"), 99),
+            "renumber u.service: the store is older than its last start",
+        ),
+        (
+            "restored to another file: it is stopped first",
+            Some(launched()),
+            carried_out(here(2, "active"), 99),
+            "stop u.service: its file differs from the scheduled one",
+        ),
+        (
+            "restored to another file: it is to be started from that",
+            Some(launched()),
+            carried_out(here(2, "inactive"), 99),
+            "forget u.service: the store is older than its last start",
+        ),
         ("a oneshot that finished", Some(launched()), carried_out(here(1, "inactive"), 10), ""),
         ("failed", Some(launched()), carried_out(here(1, "failed"), 10), ""),
         // Started anew.

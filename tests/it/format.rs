@@ -102,6 +102,7 @@ async fn an_older_fleetd_leaves_a_newer_store_and_its_own_units_alone() {
     tokio::time::sleep(TTL * 5).await;
     assert_eq!(lines.count("it does not lead until that changes"), 1);
     assert_eq!(lines.count("the store has format 2, and this fleetd reads format 1"), 1);
+    old.until_standing(Standing::Apart).await;
     cluster.until("nobody leads, and nobody joined", |c| c.leader.is_none()).await;
     let before = cluster.registry.revision().await.unwrap();
     tokio::time::sleep(TTL * 10).await;

@@ -19,6 +19,8 @@ async fn two_machines() -> (Machines, Machine, Machine) {
     let (mut m1, mut m2) = (cluster.boot("m1").await, cluster.boot("m2").await);
     m1.until_standing(Standing::Member).await;
     m2.until_standing(Standing::Member).await;
+    let planned = |c: &Cluster| c.schedule.values().filter(|it| it.planned.is_some()).count() == 2;
+    cluster.until("at rest", planned).await;
     (cluster, m1, m2)
 }
 

@@ -30,6 +30,7 @@ mod scenarios;
 mod schedule;
 mod secure;
 mod store_laws;
+mod stored;
 mod storm;
 mod systemd_laws;
 mod tidy;

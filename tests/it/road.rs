@@ -185,6 +185,7 @@ async fn another_store_stops_nothing() {
     wiped.start_fleetd(&mut m1).await;
     wiped.put("b.service", Some(SERVICE), Launched).await;
     wiped.until_reported("b.service", &m2, "active").await;
+    m1.until_standing(Standing::Apart).await;
     // Many rounds of its trying again.
     tokio::time::sleep(TTL * 10).await;
     assert_eq!(calls(&m1), [""; 0]);

@@ -21,5 +21,6 @@ mod security;
 mod ssh;
 mod stack;
 mod standalone;
+mod store;
 mod survival;
 mod systemd_laws;

@@ -230,9 +230,18 @@ fn arrive(
             run(desired, observed, wanted, here, status)
         }
         Some(status) if !settled(status) => stop(here, Reason::FileDiffers),
+        // Another file always comes with a newer start, but from a store that was restored.
+        Some(status) if status.linked != Some(wanted.hash) && was_launched(here, wanted) => {
+            Some((Action::Forget, Reason::StoreIsOlder))
+        }
         Some(_) => link(desired, wanted, here, Reason::FileDiffers),
         None => link(desired, wanted, here, Reason::Scheduled),
     }
+}
+
+/// Whether this start or a later one was carried out.
+fn was_launched(here: &Here, wanted: &Assignment) -> bool {
+    here.launched.as_ref().is_some_and(|launched| launched.launch >= wanted.launch)
 }
 
 /// Linking, which is no time for what would have to stop at once.
@@ -265,8 +274,13 @@ fn run(
         };
     }
     let carried_out = here.launched.as_ref().map(|launched| launched.launch);
-    if carried_out >= Some(wanted.launch) || matches!(here.asked, Some(Ask::Stop | Ask::Kill)) {
+    let stops = matches!(here.asked, Some(Ask::Stop | Ask::Kill));
+    if carried_out == Some(wanted.launch) || stops {
         return None;
+    }
+    // Numbers only grow, but in a store that was restored. What runs stays; the next start is newer.
+    if carried_out > Some(wanted.launch) {
+        return Some((Action::Renumber(wanted.launch), Reason::StoreIsOlder));
     }
     let restart = carried_out.is_some() && !settled(status);
     let action =

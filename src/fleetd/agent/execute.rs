@@ -66,6 +66,7 @@ impl Agent {
             Action::Unlink => self.unlink(group).await,
             Action::Release => in_time(&fence, touch, self.release(names)).await?,
             Action::Forget => self.forget(names),
+            Action::Renumber(_) => self.renumber(group),
             Action::Win => in_time(&fence, touch, self.win(names)).await?,
             Action::Fetch => in_time(&fence, touch, self.fetch(names)).await?,
             Action::Link => self.link(names).await,
@@ -158,6 +159,17 @@ impl Agent {
     fn hold_all(&mut self, names: &[UnitName], hold: &Hold) {
         for name in names {
             self.observed.entry(name.clone()).or_default().hold = hold.clone();
+        }
+    }
+
+    fn renumber(&mut self, tasks: &[Task]) {
+        for task in tasks {
+            let Action::Renumber(launch) = task.action else { continue };
+            let here = self.observed.get_mut(&task.unit);
+            if let Some(launched) = here.and_then(|here| here.launched.as_mut()) {
+                launched.launch = launch;
+            }
+            self.note_launch(&task.unit);
         }
     }
 

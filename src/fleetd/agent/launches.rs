@@ -74,3 +74,24 @@ impl From<Record> for Launched {
         Launched { launch: record.launch, job: None, result, message: record.message }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_fleetd_before_this_one_left_is_read_and_written_alike() {
+        let left = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let left = left.join("tests/data/stored/1/run/launched");
+        let here = tempfile::tempdir().unwrap();
+        let launches = Launches::in_folder(here.path().to_owned()).unwrap();
+        let read = Launches::in_folder(left.clone()).unwrap().read().unwrap();
+        assert_eq!(read.len(), 2);
+        for (name, launched) in read {
+            launches.record(&name, &launched).unwrap();
+            let text =
+                |folder: &std::path::Path| std::fs::read(folder.join(name.as_str())).unwrap();
+            assert_eq!(text(&left), text(here.path()), "{name}");
+        }
+    }
+}

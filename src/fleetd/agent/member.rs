@@ -34,6 +34,9 @@ pub enum Standing {
     Member,
     /// Another live machine claims the same id.
     Refused,
+    /// The store is another cluster's than that of the units here, or in a form that this fleetd
+    /// would misread.
+    Apart,
 }
 
 /// How far this machine got.
@@ -171,15 +174,11 @@ impl Agent {
 
     /// Takes the session up again, or begins a new one.
     async fn arrive(&mut self) -> Result<(), AgentError> {
-        self.standing.send_if_modified(|standing| {
-            let was_member = *standing == Standing::Member;
-            if was_member {
-                *standing = Standing::Joining;
-            }
-            was_member
-        });
+        self.is_no_longer(Standing::Member);
         let token = Token::read_or_make(&self.settings.run_folder)?;
-        let token = self.of_this_cluster(token).await?;
+        let token =
+            self.of_this_cluster(token).await.inspect_err(|error| self.stay_apart(error))?;
+        self.is_no_longer(Standing::Apart);
         self.record.session = token.session;
         match self.registry.present(&self.settings.machine).await? {
             None => self.begin(token).await,
@@ -191,6 +190,24 @@ impl Agent {
                 Ok(())
             }
         }
+    }
+
+    /// Tells who asks this machine that the store is none of its business.
+    fn stay_apart(&self, error: &AgentError) {
+        if matches!(error, AgentError::OtherCluster { .. } | AgentError::OtherFormat { .. }) {
+            self.standing.send_replace(Standing::Apart);
+        }
+    }
+
+    /// Is on its way in again, if it stood so before.
+    fn is_no_longer(&self, before: Standing) {
+        self.standing.send_if_modified(|standing| {
+            let stood_so = *standing == before;
+            if stood_so {
+                *standing = Standing::Joining;
+            }
+            stood_so
+        });
     }
 
     /// A store that was wiped or exchanged, or another prefix, wants none of the units that run

@@ -61,6 +61,8 @@ async fn answer(
     };
     while news.changed().await.is_ok() {
         let question = *question.read();
+        // The store was restored: numbers begin before those that were seen.
+        seen = seen.filter(|seen| question.asked >= Some(*seen));
         let lease = *session.borrow();
         let (Some(revision), Some(lease)) = (question.asked.filter(|it| Some(*it) > seen), lease)
         else {

@@ -29,6 +29,8 @@ pub enum Action {
     Release,
     /// It is stopped as was wished: forget which start was carried out.
     Forget,
+    /// What was started last counts as this launch.
+    Renumber(u64),
     /// Create its holder key, and read its file.
     Win,
     /// Read its file.
@@ -56,6 +58,8 @@ pub enum Reason {
     Desired(TargetState),
     /// A start that was not carried out yet.
     NewLaunch(u64),
+    /// The store knows only starts before the last one: it was restored.
+    StoreIsOlder,
     /// This machine leaves the cluster.
     Leaving,
     /// This machine is cut off from the cluster, or is as far as it knows.
@@ -77,6 +81,7 @@ impl Action {
             Action::Unlink => "unlink",
             Action::Release => "release",
             Action::Forget => "forget",
+            Action::Renumber(_) => "renumber",
             Action::Win => "win",
             Action::Fetch => "fetch",
             Action::Link => "link",
@@ -101,6 +106,7 @@ impl fmt::Display for Reason {
             Reason::FileDiffers => f.write_str("its file differs from the scheduled one"),
             Reason::Desired(state) => write!(f, "it shall be {state}"),
             Reason::NewLaunch(launch) => write!(f, "launch {launch} is new"),
+            Reason::StoreIsOlder => f.write_str("the store is older than its last start"),
             Reason::Leaving => f.write_str("this machine leaves the cluster"),
             Reason::CutOff => f.write_str("this machine is cut off, and OnPartition=stop"),
         }

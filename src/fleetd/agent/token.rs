@@ -87,3 +87,20 @@ fn path(folder: &Path) -> PathBuf {
 fn failed(operation: &'static str, path: PathBuf, source: io::Error) -> AgentError {
     AgentError::Records { operation, path, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_fleetd_before_this_one_left_is_read_and_written_alike() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/stored/1/run");
+        let token = Token::read_or_make(&folder).unwrap();
+        assert_eq!(
+            token.lease(),
+            Some((LeaseId(7_587_871_234_567_890_123), Duration::from_secs(30)))
+        );
+        assert_eq!(token.cluster, Some(token.session));
+        assert_eq!(serde_json::to_vec(&token).unwrap(), std::fs::read(path(&folder)).unwrap());
+    }
+}

@@ -88,6 +88,14 @@ impl ApiError {
     pub fn away() -> ApiError {
         ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message: STORE_AWAY.to_owned() }
     }
+
+    /// The same, of a store that is there, but not this machine's.
+    pub fn apart() -> ApiError {
+        let message = format!(
+            "{STORE_AWAY}: what it finds there is another cluster's, or of another version"
+        );
+        ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message }
+    }
 }
 
 /// What to say of a unit whose record another hand wrote, if that is so.

@@ -108,14 +108,18 @@ impl Api {
     }
 }
 
-/// A machine that the cluster refused answers nothing, as if the store were away.
+/// A machine that the cluster refused answers nothing, as if the store were away; nor does one that
+/// finds another cluster in the store than that of its units.
 async fn admit(
     axum::extract::State(api): axum::extract::State<Api>,
     request: Request,
     next: Next,
 ) -> Response {
-    if *api.standing.borrow() == Standing::Refused {
-        return ApiError::away().into_response();
+    let standing = *api.standing.borrow();
+    match standing {
+        Standing::Refused => return ApiError::away().into_response(),
+        Standing::Apart => return ApiError::apart().into_response(),
+        Standing::Joining | Standing::Member => {}
     }
     next.run(request).await
 }

@@ -203,9 +203,10 @@ impl Engine {
             }
             let mut since = looked_at.unwrap_or_default();
             let matters = |at: &Option<Revision>| {
-                let from = since;
-                since = at.unwrap_or(from);
-                news(&mirror.read(), from)
+                let Some(at) = at else { return false };
+                let from = std::mem::replace(&mut since, *at);
+                // A store that went back was restored: everything is news.
+                *at < from || news(&mirror.read(), from)
             };
             tokio::select! {
                 changed = seen.wait_for(matters) => {

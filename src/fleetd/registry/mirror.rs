@@ -43,7 +43,8 @@ pub struct Mirror<V> {
 #[derive(Debug)]
 struct Shared<V> {
     view: RwLock<V>,
-    /// The revision the view has reached; `None` before the first read.
+    /// The revision the view has reached; `None` while nobody follows the store: before the first
+    /// read, and while the store is away, which may be another one when it is back.
     reached: watch::Sender<Option<Revision>>,
     /// Asks for the range to be read again.
     reread: Notify,
@@ -115,6 +116,7 @@ async fn keep_up<V: View>(
             Ok(Ended::Watch) | Err(StoreError::Compacted { .. }) => {}
             Err(error) => tracing::debug!(prefix, error = %chain(&error), "mirror"),
         }
+        shared.reached.send_if_modified(|reached| reached.take().is_some());
         tokio::time::sleep(backoff.next()).await;
     }
 }

@@ -37,7 +37,7 @@ pub use machines::MetadataChange;
 pub use mirror::{Mirror, View};
 pub use records::{
     About, Assignment, Facts, FiguresRecord, Garbage, HolderRecord, KnownRecord, LeaderRecord,
-    LostRecord, MachineRecord, StateRecord, UnitRecord, decode, encode,
+    LostRecord, MachineRecord, StateRecord, SurveyRecord, UnitRecord, decode, encode,
 };
 pub use schedule::Schedule;
 pub use session::{Disturbance, Present, Whose, Won};

@@ -171,6 +171,8 @@ fn a_daemon_without_etcd_or_refused_by_its_cluster_says_the_known_sentence() {
     store.set_away(true);
     all_say_so();
     store.set_away(false);
-    road.standing.send_replace(Standing::Refused);
-    all_say_so();
+    for standing in [Standing::Refused, Standing::Apart] {
+        road.standing.send_replace(standing);
+        all_say_so();
+    }
 }
