@@ -59,7 +59,7 @@ chaos: build ## MINUTES=10 of faults on real machines under load, checked; SEED=
 	    env CHAOS_MINUTES=$(MINUTES) CHAOS_SEED=$(SEED) cargo test --locked --test chaos -- --ignored --nocapture
 
 test-chaos: setup ## the same for three minutes, with faults that do not change
-	$(MAKE) --no-print-directory chaos MINUTES=3 SEED=3937
+	$(MAKE) --no-print-directory chaos MINUTES=3 SEED=641
 
 check: ## what CI holds against a change besides the tests
 	cargo fmt --check

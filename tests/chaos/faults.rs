@@ -39,6 +39,8 @@ pub enum Deed {
     There(&'static str, &'static str),
     /// Verbs of `scripts/cluster` for a machine.
     Verbs(&'static str, &'static str),
+    /// Verbs for more than half of the machines, as good as at once.
+    ToMany(&'static str, &'static str),
     /// Verbs for the member of etcd that leads.
     ToLeader(&'static str, &'static str),
     /// Verbs for all members of etcd but the first: what is left has no quorum.
@@ -59,7 +61,7 @@ pub enum Whom {
     OtherMachines,
 }
 
-use Deed::{Block, InEtcd, There, ToLeader, ToMost, Verbs, Visit};
+use Deed::{Block, InEtcd, There, ToLeader, ToMany, ToMost, Verbs, Visit};
 
 /// A line of the table.
 const fn fault(name: &'static str, deed: Deed, harm: Harm, hold: Duration) -> Fault {
@@ -67,7 +69,7 @@ const fn fault(name: &'static str, deed: Deed, harm: Harm, hold: Duration) -> Fa
 }
 
 /// All of them.
-pub const ALL: [Fault; 22] = [
+pub const ALL: [Fault; 23] = [
     fault("fleetd killed (-9)", There(KILL, ""), Harm::None, MOMENT),
     fault("fleet.service restarted", There("systemctl restart fleet", ""), Harm::None, MOMENT),
     fault("D-Bus restarted", There("systemctl restart dbus", ""), Harm::None, MOMENT),
@@ -76,6 +78,7 @@ pub const ALL: [Fault; 22] = [
     fault("fleetd's clock jumps an hour", There(CLOCK_ON, CLOCK_BACK), Harm::None, WHILE),
     fault("machine cut off for a moment", Verbs("cut", "heal"), Harm::Brief, BLINK),
     fault("machine cut off past its TTL", Verbs("cut", "heal"), Harm::Apart, PAST_TTL),
+    fault("most machines cut off", ToMany("cut", "heal"), Harm::Together, PAST_TTL),
     fault("machine cut from etcd only", Block("both", Whom::Etcd), Harm::Apart, PAST_TTL),
     fault("machine cut from the others", Block("both", Whom::OtherMachines), Harm::None, WHILE),
     fault("machine hears nothing", Block("in", Whom::Everyone), Harm::Apart, PAST_TTL),

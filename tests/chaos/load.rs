@@ -19,11 +19,13 @@ const PAUSE: Duration = Duration::from_millis(700);
 /// Between two tries of one wish.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A wish that cannot be told to fleet for so long, at quiet, is a fault of fleet's.
+/// A wish that fleet does not take for so long although nothing is the matter is a fault of fleet's.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Load {
     rng: Rng,
+    /// Of its own, so that a try more or less does not change what is wished for next.
+    endpoint_rng: Rng,
     folder: tempfile::TempDir,
     pub wanted: Vec<Wanted>,
     pub wishes: Vec<Wish>,
@@ -34,7 +36,9 @@ impl Load {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let wanted =
             units().into_iter().map(|unit| Wanted { unit, target: Target::Absent, revision: 0 });
-        Ok(Load { rng: Rng::with_seed(seed), folder, wanted: wanted.collect(), wishes: Vec::new() })
+        let mut rng = Rng::with_seed(seed);
+        let endpoint_rng = rng.fork();
+        Ok(Load { rng, endpoint_rng, folder, wanted: wanted.collect(), wishes: Vec::new() })
     }
 
     /// Starts every unit once.
@@ -66,14 +70,14 @@ impl Load {
         Ok(())
     }
 
-    /// Asks one machine after the other until one says that it is done. While there is a fault that
-    /// may last as long as the fault does.
+    /// Asks one machine after the other until one says that it is done. That may last as long as the
+    /// fault does.
     fn wish(
         &mut self,
         index: usize,
         verb: Verb,
         endpoints: &BTreeMap<String, String>,
-        quiet: &dyn Fn() -> bool,
+        undone: &dyn Fn() -> bool,
     ) -> Result<(), String> {
         let wanted = &mut self.wanted[index];
         wanted.target = match verb {
@@ -90,11 +94,11 @@ impl Load {
             .map_err(|e| e.to_string())?;
         self.wishes.push(Wish { unit: name.clone(), verb, asked: At::now() });
         let endpoints: Vec<&String> = endpoints.values().collect();
-        let mut quiet_since = None;
+        let mut undone_since = None;
         loop {
-            let endpoint = endpoints[self.rng.usize(..endpoints.len())];
+            let endpoint = endpoints[self.endpoint_rng.usize(..endpoints.len())];
             let Err(said) = fleetctl(endpoint, verb, &name, &file) else { return Ok(()) };
-            if quiet() && quiet_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            if undone() && undone_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                 return Err(format!("{verb:?} {name} was not taken: {said}"));
             }
             machines::rest(RETRY);

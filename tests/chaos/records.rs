@@ -112,6 +112,8 @@ pub enum Harm {
     Brief,
     /// It is cut off for longer than its session lives.
     Apart,
+    /// It is cut off together with most others: fleet waits before it moves anything.
+    Together,
     /// It may lose its session, and more than once.
     Flaky,
     /// It stands still for longer than its session lives.
@@ -126,7 +128,7 @@ pub enum Harm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     pub fault: &'static str,
-    /// The machine or the member of etcd.
+    /// The machine or the member of etcd; several with a space between them.
     pub victim: String,
     pub harm: Harm,
     /// Just before it was done.
@@ -140,7 +142,7 @@ pub struct Outage {
 impl Outage {
     /// Whether the machine suffers from it.
     pub fn hits(&self, machine: &str) -> bool {
-        self.harm == Harm::Storeless || self.victim == machine
+        self.harm == Harm::Storeless || self.victim.split(' ').any(|victim| victim == machine)
     }
 }
 

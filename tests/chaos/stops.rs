@@ -82,7 +82,7 @@ fn suffered(run: &Run, ended: At, kind: &Kind, outages: &[Outage]) -> bool {
             }
             Harm::Frozen => back,
             Harm::Flaky => during,
-            Harm::Storeless => fenced && during,
+            Harm::Together | Harm::Storeless => fenced && during,
         }
     })
 }
@@ -164,6 +164,8 @@ mod tests {
             (Kind::Plain, Harm::Storeless, [1, 1, 1, 1]),
             (Kind::Fenced, Harm::Apart, [1, 0, 0, 1]),
             (Kind::Fenced, Harm::Storeless, [1, 0, 0, 1]),
+            (Kind::Plain, Harm::Together, [1, 1, 1, 1]),
+            (Kind::Fenced, Harm::Together, [1, 0, 0, 1]),
             (Kind::Plain, Harm::Brief, [1, 1, 1, 1]),
             (Kind::Fenced, Harm::Brief, [1, 0, 0, 1]),
         ];

@@ -26,22 +26,28 @@ pub fn strike(fault: Fault, machine: &str) -> Result<(Outage, Option<Journal>), 
     Ok((Outage { fault: name, victim, harm, from, undo, till: At::now() }, journal.transpose()?))
 }
 
-/// To whom it is done: to that machine, or to whom it must be done.
+/// To whom it is done: to that machine, or to whom it must be done; several with a space between them.
 fn victim(deed: Deed, machine: &str) -> Result<String, String> {
     match deed {
         Deed::There(..) | Deed::Verbs(..) | Deed::Block(..) => Ok(machine.to_owned()),
+        Deed::ToMany(..) => many(machine),
         Deed::ToLeader(..) => etcd_leader(),
-        Deed::ToMost(..) | Deed::InEtcd(..) => Ok("etcd".to_owned()),
+        Deed::ToMost(..) => {
+            let members: Vec<String> = machines::all("etcd")?.into_keys().skip(1).collect();
+            Ok(members.join(" "))
+        }
+        Deed::InEtcd(..) => Ok("etcd1".to_owned()),
         Deed::Visit => Ok(cluster(&["add"])?.trim().to_owned()),
     }
 }
 
 fn act(deed: Deed, victim: &str) -> Result<(), String> {
     match deed {
-        Deed::There(script, _) => shell(victim, script),
-        Deed::Verbs(verb, _) | Deed::ToLeader(verb, _) => cluster(&[verb, victim]).map(drop),
-        Deed::ToMost(verb, _) => most(verb),
-        Deed::InEtcd(script, _) => shell("etcd1", script),
+        Deed::There(script, _) | Deed::InEtcd(script, _) => shell(victim, script),
+        Deed::Verbs(verb, _)
+        | Deed::ToMany(verb, _)
+        | Deed::ToLeader(verb, _)
+        | Deed::ToMost(verb, _) => each(verb, victim),
         Deed::Block(ways, whom) => {
             let others = whom.others(victim)?;
             let mut arguments = vec!["block", victim, ways];
@@ -55,10 +61,11 @@ fn act(deed: Deed, victim: &str) -> Result<(), String> {
 fn take_back(deed: Deed, victim: &str) -> Result<(), String> {
     match deed {
         Deed::There(_, "") | Deed::Verbs(_, "") | Deed::InEtcd(_, "") => Ok(()),
-        Deed::There(_, script) => shell(victim, script),
-        Deed::Verbs(_, verb) | Deed::ToLeader(_, verb) => cluster(&[verb, victim]).map(drop),
-        Deed::ToMost(_, verb) => most(verb),
-        Deed::InEtcd(_, script) => shell("etcd1", script),
+        Deed::There(_, script) | Deed::InEtcd(_, script) => shell(victim, script),
+        Deed::Verbs(_, verb)
+        | Deed::ToMany(_, verb)
+        | Deed::ToLeader(_, verb)
+        | Deed::ToMost(_, verb) => each(verb, victim),
         Deed::Block(..) => cluster(&["heal", victim]).map(drop),
         Deed::Visit => cluster(&["remove", victim]).map(drop),
     }
@@ -68,9 +75,18 @@ fn shell(name: &str, script: &str) -> Result<(), String> {
     cluster(&["exec", name, "sh", "-c", script]).map(drop)
 }
 
-fn most(verb: &str) -> Result<(), String> {
-    let members = machines::all("etcd")?;
-    members.keys().skip(1).try_for_each(|member| cluster(&[verb, member]).map(drop))
+/// One that fails does not spare the others.
+fn each(verb: &str, victims: &str) -> Result<(), String> {
+    let done = victims.split(' ').map(|victim| cluster(&[verb, victim]).map(drop));
+    done.fold(Ok(()), Result::and)
+}
+
+/// More than half of the machines, from that one on.
+fn many(machine: &str) -> Result<String, String> {
+    let all: Vec<String> = machines::all("machine")?.into_keys().collect();
+    let first = all.iter().position(|name| name == machine).unwrap_or_default();
+    let many = all.iter().cycle().skip(first).take(all.len() / 2 + 1);
+    Ok(many.map(String::as_str).collect::<Vec<_>>().join(" "))
 }
 
 fn etcd_leader() -> Result<String, String> {
