@@ -34,6 +34,7 @@ mod stored;
 mod storm;
 mod systemd_laws;
 mod tidy;
+mod trouble;
 mod unitfile;
 mod vanished;
 

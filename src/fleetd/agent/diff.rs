@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::held::Hindrance;
 use super::task::{Action, Reason, Task};
 use super::words::Words;
 use crate::fleetd::registry::Assignment;
@@ -60,6 +61,8 @@ pub struct Here {
     pub on_partition: OnPartition,
     /// Whether its last step failed a moment ago: leave it alone for now.
     pub held_back: bool,
+    /// What failed then, until a step succeeds.
+    pub hindrance: Option<Hindrance>,
     /// Whether linking it failed: nobody needs to wait for it.
     pub broken: bool,
     /// systemd's words, where it refused to stop it.

@@ -2,7 +2,6 @@
 //! unit whose step fails is left alone for a while; its neighbours go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use super::diff::{Ask, Hold, KnownFile, Launched, Touch};
 use super::observe::on_partition;
 use super::task::{Action, Reason, Task};
 use super::words::Words;
-use super::{Agent, AgentError, HOLD_BACK, Wake, in_time};
+use super::{Agent, AgentError, Wake, in_time};
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{Assignment, Revision, UnitRecord, Won};
@@ -110,6 +109,7 @@ impl Agent {
     }
 
     fn stopping(&mut self, name: &UnitName) {
+        self.went_well(name);
         if let Some(here) = self.observed.get_mut(name) {
             here.stop_refused = None;
         }
@@ -146,6 +146,7 @@ impl Agent {
             here.launched = None;
             here.file = None;
         }
+        self.went_well(name);
         self.note_launch(name);
     }
 
@@ -258,6 +259,7 @@ impl Agent {
     }
 
     fn linked(&mut self, name: UnitName) {
+        self.went_well(&name);
         if let Some(here) = self.observed.get_mut(&name) {
             // A start that was refused because the unit could not be linked is due now.
             if std::mem::take(&mut here.broken)
@@ -311,13 +313,14 @@ impl Agent {
                     self.launch_refused(&task.unit, launch, &error);
                 }
                 Called::Answered(Err(error)) => self.hold_back(&task.unit, task.action, &error),
-                Called::Full => self.leave_alone(&task.unit),
+                Called::Full => self.await_turn(&task.unit),
                 Called::TooLate => self.dirty.mark(task.unit),
             }
         }
     }
 
     fn launched(&mut self, name: &UnitName, launch: u64, job: JobId) {
+        self.went_well(name);
         if let Some(here) = self.observed.get_mut(name) {
             here.launched = Some(Launched { launch, job: Some(job), result: None, message: None });
             here.stop_refused = None;
@@ -339,24 +342,6 @@ impl Agent {
             });
             self.note_launch(name);
         }
-    }
-
-    /// Says why a step failed, and leaves the unit alone for a while.
-    fn hold_back(&mut self, name: &UnitName, step: Action, error: &dyn Error) {
-        self.settings.metrics.tasks_failed(step.word(), 1);
-        tracing::error!(unit = %name, error = %chain(error), "cannot {step}; trying again in {HOLD_BACK:?}");
-        self.leave_alone(name);
-    }
-
-    fn leave_alone(&mut self, name: &UnitName) {
-        if let Some(here) = self.observed.get_mut(name) {
-            here.held_back = true;
-        }
-        let name = name.clone();
-        self.waits.spawn(async move {
-            tokio::time::sleep(HOLD_BACK).await;
-            Wake::Retry(name)
-        });
     }
 }
 

@@ -8,6 +8,7 @@ mod diff;
 mod execute;
 mod fence;
 mod heart;
+mod held;
 mod launches;
 mod member;
 mod observe;
@@ -47,10 +48,6 @@ use member::{Membership, Other};
 use observe::Dirty;
 use publish::Publisher;
 use surveyor::Surveyor;
-
-/// How long a unit whose last step failed is left alone. systemd's or the disk's refusals rarely
-/// go away within a second, and a person who repairs them does not want to wait for a minute.
-const HOLD_BACK: Duration = Duration::from_secs(10);
 
 /// How long the units get to stop when the machine leaves. systemd bounds each of them by its own
 /// `TimeoutStopSec=`, which is to come first: by default it is 90 s, and some databases ask for
@@ -285,6 +282,7 @@ impl Agent {
                 self.heed(signal);
             }
             self.refresh().await?;
+            self.try_what_is_wanted_anew();
             let desired = self.desired();
             let (tasks, touch) = (diff(&desired, &self.observed), desired.touch);
             self.listen_to_the_failed();

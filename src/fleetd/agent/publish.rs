@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Agent;
 use super::diff::Here;
+use super::held::Hindrance;
 use super::words::Words;
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
@@ -186,7 +187,7 @@ fn record(here: &Here) -> Option<StateRecord> {
         job: launched.and_then(|launched| launched.result).map(|result| result.to_string()),
         result,
         exit_status,
-        message: refused.or(stop_refused),
+        message: message(refused.or(stop_refused), here.hindrance.as_ref()),
         since: run.since,
         main_pid: run.main_pid,
         restarts: run.restarts,
@@ -195,6 +196,13 @@ fn record(here: &Here) -> Option<StateRecord> {
             Words::None | Words::Awaited { .. } => None,
         },
     })
+}
+
+/// What went wrong: in systemd's words, where it refused something, and when it is tried again.
+fn message(refused: Option<String>, hindrance: Option<&Hindrance>) -> Option<String> {
+    let Some(Hindrance { why, until, .. }) = hindrance else { return refused };
+    let what = refused.as_ref().unwrap_or(why);
+    Some(format!("{what}; it is tried again at {until}"))
 }
 
 /// What systemd would say of a unit whose file it does not take.
