@@ -37,7 +37,11 @@ struct Cable {
 
 /// A machine that runs these units, and what can be cut from it.
 async fn running(units: &[(&str, &str)]) -> Cable {
-    let network = Arc::new(Cut::new(Arc::new(EmbeddedStore::in_memory())));
+    running_behind(Cut::new(Arc::new(EmbeddedStore::in_memory())), units).await
+}
+
+async fn running_behind(network: Cut, units: &[(&str, &str)]) -> Cable {
+    let network = Arc::new(network);
     let cluster = Machines::with_ttl(TTL, network.clone());
     let machine = cluster.boot("m1").await;
     for (name, contents) in units {
@@ -101,6 +105,24 @@ async fn a_fleetd_that_was_restarted_meanwhile_knows_the_time() {
         assert_eq!(calls(&cable.machine), all[now..], "late: {late}");
         assert_eq!(cable.linked().await, ["k.service"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_long_silent_holds_nothing_up() {
+    let network = Cut::silent(Arc::new(EmbeddedStore::in_memory()), TTL / 2);
+    let mut cable = running_behind(network, &[("deaf.service", DEAF), ("s.service", STOP)]).await;
+    let (slow, moment) = (unit("s.service"), Duration::from_millis(600));
+    cable.machine.units.hold(&slow);
+    cable.network.set_away(true);
+    cable.machine.kill_fleetd().await;
+    cable.cluster.start_fleetd(&mut cable.machine).await;
+    tokio::time::sleep(STOPPED).await;
+    assert_eq!(calls(&cable.machine), ["stop deaf.service", "stop s.service"]);
+    cable.machine.units.release(&slow);
+    tokio::time::sleep(moment).await;
+    assert_eq!(calls(&cable.machine), ["unlink s.service"]);
+    tokio::time::sleep(KILLED - STOPPED).await;
+    assert_eq!(calls(&cable.machine), ["kill deaf.service", "unlink deaf.service"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,17 +2,17 @@
 //! unit whose step fails is left alone for a while; its neighbours go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-use super::diff::{Ask, Hold, KnownFile, Launched, Touch};
+use super::diff::{Ask, Hold, KnownFile, Launched};
 use super::observe::on_partition;
+use super::patience::Patience;
 use super::task::{Action, Reason, Task};
 use super::words::Words;
-use super::{Agent, AgentError, Wake, in_time};
+use super::{Agent, AgentError, Wake};
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{Assignment, Revision, UnitRecord, Won};
@@ -36,8 +36,11 @@ enum Called {
 impl Agent {
     /// Carries out tasks that `diff` sorted: all of one action, then all of the next. What the
     /// store refuses for some does not keep the others from theirs.
-    /// They were decided on in this touch with the cluster: where it gets worse, they end early.
-    pub(super) async fn execute(&mut self, tasks: &[Task], touch: Touch) -> Result<(), AgentError> {
+    pub(super) async fn execute(
+        &mut self,
+        tasks: &[Task],
+        patience: &Patience,
+    ) -> Result<(), AgentError> {
         for task in tasks {
             tracing::info!("{task}");
             self.settings.metrics.task(task.action.word());
@@ -47,7 +50,7 @@ impl Agent {
         };
         let mut outcome = Ok(());
         for group in tasks.chunk_by(same) {
-            let carried_out = self.carry_out(group, touch).await;
+            let carried_out = self.carry_out(group, patience).await;
             if carried_out.is_err() {
                 self.settings.metrics.tasks_failed(group[0].action.word(), group.len());
             }
@@ -56,28 +59,27 @@ impl Agent {
         outcome
     }
 
-    async fn carry_out(&mut self, group: &[Task], touch: Touch) -> Result<(), AgentError> {
+    async fn carry_out(&mut self, group: &[Task], patience: &Patience) -> Result<(), AgentError> {
         let names: Vec<UnitName> = group.iter().map(|task| task.unit.clone()).collect();
-        let fence = Arc::clone(&self.fence);
         match group[0].action {
-            Action::Stop => self.stop(group, touch).await,
+            Action::Stop => self.stop(group, patience).await,
             Action::Kill => self.kill(names).await,
             Action::Unlink => self.unlink(group).await,
-            Action::Release => in_time(&fence, touch, self.release(names)).await?,
+            Action::Release => patience.with_store(self.release(names)).await?,
             Action::Forget => self.forget(names),
             Action::Renumber(_) => self.renumber(group),
-            Action::Win => in_time(&fence, touch, self.win(names)).await?,
-            Action::Fetch => in_time(&fence, touch, self.fetch(names)).await?,
+            Action::Win => patience.with_store(self.win(names)).await?,
+            Action::Fetch => patience.with_store(self.fetch(names)).await?,
             Action::Link => self.link(names).await,
-            Action::Start(_) | Action::Restart(_) => self.launch(group, touch).await,
+            Action::Start(_) | Action::Restart(_) => self.launch(group, patience).await,
         }
         Ok(())
     }
 
-    async fn stop(&mut self, group: &[Task], touch: Touch) {
-        let (units, fence) = (&self.units, &self.fence);
+    async fn stop(&mut self, group: &[Task], patience: &Patience) {
+        let units = &self.units;
         let call =
-            |task: Task| async move { (fence.in_time(touch, units.stop(&task.unit)).await, task) };
+            |task: Task| async move { (patience.with_systemd(units.stop(&task.unit)).await, task) };
         let calls: Vec<_> = group.iter().cloned().map(call).collect();
         let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
         for (stopped, Task { unit: name, reason, .. }) in done {
@@ -282,11 +284,11 @@ impl Agent {
         }
     }
 
-    async fn launch(&mut self, tasks: &[Task], touch: Touch) {
-        let (units, fence, full) = (&self.units, &self.fence, &AtomicBool::new(false));
+    async fn launch(&mut self, tasks: &[Task], patience: &Patience) {
+        let (units, full) = (&self.units, &AtomicBool::new(false));
         let call = |task: Task| async move {
             // Units that have to stop now do not wait until all these are started.
-            if fence.touch() > touch {
+            if patience.is_over() {
                 return (task, Called::TooLate);
             }
             // Where systemd takes no more for one, it takes no more for the next.
@@ -294,8 +296,8 @@ impl Agent {
                 return (task, Called::Full);
             }
             let called = match task.action {
-                Action::Restart(_) => fence.in_time(touch, units.restart(&task.unit)).await,
-                _ => fence.in_time(touch, units.start(&task.unit)).await,
+                Action::Restart(_) => patience.with_systemd(units.restart(&task.unit)).await,
+                _ => patience.with_systemd(units.start(&task.unit)).await,
             };
             let busy = matches!(called, Some(Err(SystemdError::Busy { .. })));
             full.fetch_or(busy, Ordering::Relaxed);

@@ -12,6 +12,7 @@ mod held;
 mod launches;
 mod member;
 mod observe;
+mod patience;
 mod publish;
 mod surveyor;
 mod task;
@@ -40,12 +41,13 @@ use crate::fleetd::registry::{
     Disturbance, MachineRecord, Mirror, Registry, Revision, Schedule, StoreError, schedule_of,
 };
 use crate::fleetd::systemd::{Signal, SystemdError, UnitManager};
-use crate::model::MachineId;
+use crate::model::{MachineId, OnPartition};
 use crate::unitfile::UnitName;
 use fence::Fence;
 use launches::Launches;
 use member::{Membership, Other};
 use observe::Dirty;
+use patience::Patience;
 use publish::Publisher;
 use surveyor::Surveyor;
 
@@ -275,7 +277,6 @@ impl Agent {
 
     /// Looks, decides and acts until there is nothing more to do now.
     async fn pass(&mut self) -> Result<(), AgentError> {
-        let fence = Arc::clone(&self.fence);
         let (mut before, mut repeats) = (Vec::new(), 0);
         while repeats < REPEATS_MAX {
             while let Ok(signal) = self.signals.try_recv() {
@@ -284,16 +285,17 @@ impl Agent {
             self.refresh().await?;
             self.try_what_is_wanted_anew();
             let desired = self.desired();
-            let (tasks, touch) = (diff(&desired, &self.observed), desired.touch);
+            let tasks = diff(&desired, &self.observed);
+            let patience = self.patience(desired.touch);
             self.listen_to_the_failed();
             self.report();
             // What can be done without the store does not wait for it.
-            if tasks.is_empty() && !in_time(&fence, touch, self.attend()).await? {
+            if tasks.is_empty() && !patience.with_store(self.attend()).await? {
                 self.forget_the_gone();
-                return in_time(&fence, touch, self.tell()).await;
+                return patience.with_store(self.tell()).await;
             }
             repeats = if tasks == before { repeats + 1 } else { 0 };
-            self.execute(&tasks, touch).await?;
+            self.execute(&tasks, &patience).await?;
             before = tasks;
         }
         Err(AgentError::Restless)
@@ -309,6 +311,13 @@ impl Agent {
             leaving: self.leaving,
             touch: self.fence.touch(),
         }
+    }
+
+    /// For what is decided on in this touch with the cluster.
+    fn patience(&self, touch: Touch) -> Patience {
+        let stops = |here: &Here| here.status.is_some() && here.on_partition == OnPartition::Stop;
+        let units_stop = touch != Touch::Kept && self.observed.values().any(stops);
+        Patience::new(Arc::clone(&self.fence), touch, units_stop)
     }
 
     fn woken(&mut self, wake: Wake) {
@@ -350,12 +359,12 @@ impl Agent {
     /// Says good-bye, then stops and unlinks everything. A store that is away holds nothing up: it
     /// hears of it as soon as it is back.
     async fn empty(&mut self) {
-        let fence = Arc::clone(&self.fence);
-        let mut touch = fence.turns();
+        let mut touch = self.fence.turns();
         let mut backoff = Backoff::up_to(self.settings.ttl / 6);
         let mut warned = false;
         loop {
-            let parted = in_time(&fence, fence.touch(), self.step_down()).await;
+            let patience = self.patience(self.fence.touch());
+            let parted = patience.with_store(self.step_down()).await;
             let retry = self.pass().await.and(parted).err().map(|error| {
                 if !std::mem::replace(&mut warned, true) {
                     tracing::warn!(error = %chain(&error), "while leaving: trying again");
@@ -373,18 +382,6 @@ impl Agent {
             }
         }
     }
-}
-
-/// A step that waits for the store, until units have to stop because touch is worse than it was.
-async fn in_time<T, E: Into<AgentError>>(
-    fence: &Fence,
-    was: Touch,
-    step: impl Future<Output = Result<T, E>>,
-) -> Result<T, AgentError> {
-    fence
-        .in_time(was, step)
-        .await
-        .map_or(Err(AgentError::CutOff), |taken| taken.map_err(Into::into))
 }
 
 async fn at(moment: Option<Instant>) {

@@ -17,6 +17,8 @@ pub struct Cut {
     away: watch::Sender<bool>,
     /// How long each answer takes.
     distance: Duration,
+    /// How long who asks waits for nothing.
+    timeout: Duration,
 }
 
 impl Cut {
@@ -27,7 +29,12 @@ impl Cut {
 
     /// The same, where each answer takes a while.
     pub fn far(store: Arc<dyn Store>, distance: Duration) -> Cut {
-        Cut { store, away: watch::Sender::new(false), distance }
+        Cut { store, away: watch::Sender::new(false), distance, timeout: Duration::ZERO }
+    }
+
+    /// The same, where it takes a while to notice that there is no answer.
+    pub fn silent(store: Arc<dyn Store>, timeout: Duration) -> Cut {
+        Cut { timeout, ..Cut::new(store) }
     }
 
     /// Cuts the network, or mends it.
@@ -37,7 +44,11 @@ impl Cut {
 
     async fn reachable(&self) -> Result<&dyn Store, StoreError> {
         tokio::time::sleep(self.distance).await;
-        if *self.away.borrow() { Err(away()) } else { Ok(&*self.store) }
+        if !*self.away.borrow() {
+            return Ok(&*self.store);
+        }
+        tokio::time::sleep(self.timeout).await;
+        Err(away())
     }
 }
 
