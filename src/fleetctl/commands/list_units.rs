@@ -18,7 +18,8 @@ use crate::model::Timestamp;
 /// List what the machines' systemd says of the units they have
 ///
 /// Fields: unit, machine, load, active, sub, hash, since (when active last changed), uptime (of
-/// what is active), restarts (by systemd itself), memory (asked of the machines), pid.
+/// what is active), restarts (by systemd itself), memory (asked of the machines), pid, message (what
+/// failed on the machine, and when it is tried again).
 #[derive(Debug, Args)]
 pub struct ListUnitsArgs {
     #[command(flatten)]
@@ -47,6 +48,7 @@ const COLUMNS: &[Column<Row>] = &[
     Column::new("restarts", |row| optional(row.state.restarts)),
     Column::new("memory", memory).changing(Change::Live),
     Column::new("pid", |row| optional(row.state.main_pid)),
+    Column::new("message", |row| row.state.message.clone().unwrap_or_default()),
 ];
 
 fn load(row: &Row) -> String {

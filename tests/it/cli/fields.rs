@@ -26,6 +26,7 @@ fn scene(cluster: &mut Cluster) {
     cluster.report("hello.service", M2, "failed failed", Some("failed"));
     let state = cluster.states.get_mut(&(name("hello.service"), machine(M2))).unwrap();
     (state.since, state.restarts) = ("2026-01-02T03:04:05Z".parse().ok(), Some(0));
+    state.message = Some("cannot unlink: no".to_owned());
 
     let first = &mut cluster.machines[0];
     first.hostname = Some("web1".to_owned());
@@ -59,6 +60,7 @@ fn of_units() {
     );
     let ended = bench.run("list-units --no-legend --fields=since");
     assert!(ended.stdout.ends_with("Z\n2026-01-02T03:04:05Z\n"), "{ended}");
+    bench.run("list-units --no-legend --fields=message").is(0, "-\ncannot unlink: no\n", "");
 }
 
 #[test]
@@ -135,6 +137,6 @@ fn one_that_does_not_exist_is_named_with_those_that_do() {
         1,
         "",
         "error: unknown field \"memroy\": choose from unit, machine, load, active, sub, hash, since, \
-         uptime, restarts, memory, pid\nhint: did you mean memory?\n",
+         uptime, restarts, memory, pid, message\nhint: did you mean memory?\n",
     );
 }
