@@ -65,8 +65,8 @@ pub fn runs(machine: &str, prefix: &str, journal: &str, outages: &[Outage]) -> V
 /// When the machine died first after that.
 fn death(machine: &str, began: At, outages: &[Outage]) -> Option<At> {
     let deaths = outages.iter().filter(|o| o.harm == Harm::Dead && o.hits(machine));
-    // What began while it died, died with it.
-    deaths.filter(|outage| began < outage.till).map(|outage| outage.from.max(began)).min()
+    // What began while it died, died with it; what began while it booted lives.
+    deaths.filter(|outage| began < outage.undo).map(|outage| outage.from.max(began)).min()
 }
 
 #[cfg(test)]
@@ -113,12 +113,12 @@ mod tests {
             victim: victim.into(),
             harm: Harm::Dead,
             from: At(from),
-            undo: At(till),
+            undo: At(till - 5),
             till: At(till),
         };
-        let journal = [line(10, "x-a.service", START, "1"), line(90, "x-a.service", START, "2")];
+        let journal = [line(10, "x-a.service", START, "1"), line(66, "x-a.service", START, "2")];
         let outages = [dead("m2", 20, 30), dead("m1", 40, 50), dead("m1", 60, 70)];
-        let expected = [ran("x-a.service", 10, Some(40)), ran("x-a.service", 90, None)];
+        let expected = [ran("x-a.service", 10, Some(40)), ran("x-a.service", 66, None)];
         assert_eq!(runs("m1", "x-", &journal.join("\n"), &outages), expected);
     }
 }

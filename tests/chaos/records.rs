@@ -133,7 +133,7 @@ pub struct Outage {
     pub harm: Harm,
     /// Just before it was done.
     pub from: At,
-    /// Just before it was undone.
+    /// Just before it was undone; where nothing is to be undone, as `from`.
     pub undo: At,
     /// Just after it was undone.
     pub till: At,

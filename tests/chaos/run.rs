@@ -106,7 +106,7 @@ impl Chaos {
         });
         let (outage, gone) = struck?;
         println!("{outage}");
-        let from = if fault.is_instant() { outage.from } else { outage.undo };
+        let from = outage.undo;
         if let Some(gone) = gone {
             let dead = std::slice::from_ref(&outage);
             self.runs.extend(journal::runs(&outage.victim, machines::PREFIX, &gone.systemd, dead));

@@ -19,7 +19,7 @@ pub fn strike(fault: Fault, machine: &str) -> Result<(Outage, Option<Journal>), 
         // It lived until now.
         from = At::now();
     }
-    let undo = At::now();
+    let undo = if fault.is_instant() { from } else { At::now() };
     let undone = take_back(fault.deed, &victim);
     done.and(undone)?;
     let Fault { name, harm, .. } = fault;
