@@ -340,3 +340,63 @@ async fn a_stop_that_systemd_refuses_is_told_until_it_stops() {
     cluster.until_reported("a.service", &m1, "inactive").await;
     cluster.until("forgotten", |c| message(c).is_none()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_lost_for_a_moment_keeps_what_nobody_else_has_won() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    // One that is there, and takes its time.
+    let mut m2 = cluster.boot("m2").await;
+    m2.until_standing(Standing::Member).await;
+    m2.units.disconnect();
+    calls(&m1);
+    let life = cluster.expel(&m1).await;
+    let back = |c: &Cluster| {
+        let now = c.machines.get(&m1.id).map(|m| m.created).filter(|now| *now != life);
+        now.is_some() && c.schedule.get(&m1.id).and_then(|it| it.planned) == now
+    };
+    cluster.until("it is back", back).await;
+    assert_eq!(cluster.home("a.service"), Some(m1.id.clone()));
+    assert_eq!(calls(&m1), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_comes_back_while_it_stops_is_started_again() {
+    let cluster = Machines::new();
+    let mut m1 = cluster.boot("m1").await;
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    let mut m2 = cluster.boot("m2").await;
+    m1.kill_fleetd().await;
+    cluster.until_reported("a.service", &m2, "active").await;
+    calls(&m1);
+    let name = unit("a.service");
+    m1.units.hold(&name);
+    cluster.start_fleetd(&mut m1).await;
+    while calls(&m1).is_empty() {
+        tokio::time::sleep(TTL / 6).await;
+    }
+    // Its machine is gone while it still stops here.
+    m2.kill_fleetd().await;
+    cluster.until("m2 is lost", |c| !c.machines.contains_key(&m2.id)).await;
+    cluster
+        .until("m1 has it", |c| c.holders.get(&name).is_some_and(|it| it.machine == m1.id))
+        .await;
+    m1.units.release(&name);
+    cluster.until_reported("a.service", &m1, "active").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_life_of_a_machine_lets_go_of_nothing_that_a_later_one_holds() {
+    let cluster = Machines::new();
+    let (registry, name) = (&cluster.registry, [unit("a.service")]);
+    let m1 = fleet::model::MachineId::parse("m1").unwrap();
+    let (earlier, later) = (registry.grant(TTL).await.unwrap(), registry.grant(TTL).await.unwrap());
+    registry.win(&m1, later, &name).await.unwrap();
+    registry.release(&m1, earlier, &name).await.unwrap();
+    assert_eq!(registry.held(later).await.unwrap(), name);
+    registry.release(&m1, later, &name).await.unwrap();
+    assert!(registry.held(later).await.unwrap().is_empty());
+}

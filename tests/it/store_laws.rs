@@ -97,6 +97,7 @@ laws! {
         a_transaction_has_a_greatest_width,
         a_range_is_sorted_and_knows_its_bounds;
     leases:
+        what_a_key_hangs_on_can_be_asked,
         a_revoked_lease_takes_its_keys_along,
         a_lease_lapses_with_its_keys_at_one_revision,
         renewals_keep_a_lease,

@@ -105,6 +105,10 @@ pub struct Launched {
     pub message: Option<String>,
 }
 
+/// The number of a start that was undone: the unit was stopped, or is about to be, though nobody
+/// wished it. Any start that is wanted is newer, since those are revisions of a store.
+pub const UNDONE: u64 = 0;
+
 impl Launched {
     /// Whether the end of this job is what the start waits for.
     pub fn awaits(&self, job: JobId) -> bool {
@@ -285,7 +289,7 @@ fn run(
     if carried_out > Some(wanted.launch) {
         return Some((Action::Renumber(wanted.launch), Reason::StoreIsOlder));
     }
-    let restart = carried_out.is_some() && !settled(status);
+    let restart = carried_out > Some(UNDONE) && !settled(status);
     let action =
         if restart { Action::Restart(wanted.launch) } else { Action::Start(wanted.launch) };
     let (action, reason) = with_file(wanted, here, (action, Reason::NewLaunch(wanted.launch)))?;

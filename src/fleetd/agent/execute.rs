@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-use super::diff::{Ask, Hold, KnownFile, Launched};
+use super::diff::{Ask, Hold, KnownFile, Launched, UNDONE};
 use super::observe::on_partition;
 use super::patience::Patience;
 use super::task::{Action, Reason, Task};
@@ -62,7 +62,10 @@ impl Agent {
     async fn carry_out(&mut self, group: &[Task], patience: &Patience) -> Result<(), AgentError> {
         let names: Vec<UnitName> = group.iter().map(|task| task.unit.clone()).collect();
         match group[0].action {
-            Action::Stop => self.stop(group, patience).await,
+            Action::Stop => {
+                self.undo_starts(unwished(group));
+                self.stop(group, patience).await;
+            }
             Action::Kill => self.kill(names).await,
             Action::Unlink => self.unlink(group).await,
             Action::Release => patience.with_store(self.release(names)).await?,
@@ -82,15 +85,11 @@ impl Agent {
             |task: Task| async move { (patience.with_systemd(units.stop(&task.unit)).await, task) };
         let calls: Vec<_> = group.iter().cloned().map(call).collect();
         let done: Vec<_> = stream::iter(calls).buffer_unordered(CALLS_AT_ONCE).collect().await;
-        for (stopped, Task { unit: name, reason, .. }) in done {
+        for (stopped, Task { unit: name, .. }) in done {
             match stopped {
                 Some(Ok(())) => self.stopping(&name),
                 Some(Err(error)) => self.stop_failed(&name, &error),
                 None => {}
-            }
-            if reason == Reason::CutOff {
-                // It is started again once the machine is in touch.
-                self.forget(vec![name.clone()]);
             }
             // A unit that systemd had forgotten ends no job: look for oneself.
             self.dirty.mark(name);
@@ -126,6 +125,18 @@ impl Agent {
         self.hold_back(name, Action::Stop, error);
     }
 
+    /// Notes of units that are about to be stopped that they have to be started, should they be
+    /// wanted here again before they are unlinked; first, for a fleetd that is killed meanwhile.
+    fn undo_starts(&mut self, names: Vec<UnitName>) {
+        for name in names {
+            let launched = self.observed.get_mut(&name).and_then(|here| here.launched.as_mut());
+            if let Some(launched) = launched {
+                launched.launch = UNDONE;
+                self.note_launch(&name);
+            }
+        }
+    }
+
     async fn unlink(&mut self, group: &[Task]) {
         let names: Vec<UnitName> = group.iter().map(|task| task.unit.clone()).collect();
         let given_up = group.iter().filter(|task| task.reason == Reason::CutOff);
@@ -154,7 +165,10 @@ impl Agent {
 
     async fn release(&mut self, names: Vec<UnitName>) -> Result<(), AgentError> {
         self.hold_all(&names, &Hold::Unsure);
-        self.registry.release(&self.settings.machine, &names).await?;
+        // Without a session nothing is held: what was, went with it.
+        if let Some(lease) = self.membership.lease() {
+            self.registry.release(&self.settings.machine, lease, &names).await?;
+        }
         self.hold_all(&names, &Hold::Free);
         Ok(())
     }
@@ -345,6 +359,12 @@ impl Agent {
             self.note_launch(name);
         }
     }
+}
+
+/// Those of the units to stop that nobody wished stopped.
+fn unwished(stops: &[Task]) -> Vec<UnitName> {
+    let unwished = stops.iter().filter(|task| !matches!(task.reason, Reason::Desired(_)));
+    unwished.map(|task| task.unit.clone()).collect()
 }
 
 /// A unit's file, as it was read for what was scheduled then.

@@ -242,12 +242,17 @@ impl Registry {
         Ok(all)
     }
 
-    /// Lets go of units, where this machine still holds them, and with them of what it reported.
-    pub async fn release(&self, machine: &MachineId, names: &[UnitName]) -> Result<(), StoreError> {
-        let value = encode(&HolderRecord { machine: machine.clone() });
+    /// Lets go of units, where this session still holds them, and with them of what it reported.
+    /// Not where another life of this machine does: that one may run them.
+    pub async fn release(
+        &self,
+        machine: &MachineId,
+        lease: LeaseId,
+        names: &[UnitName],
+    ) -> Result<(), StoreError> {
         let release = |name: &UnitName| {
             let key = Key::Holder(name.clone()).to_string();
-            let when = vec![Compare::Value(key.clone(), value.clone())];
+            let when = vec![Compare::Leased(key.clone(), lease)];
             // A fleetd that was killed after it unlinked the unit left its state behind.
             let state = Key::State(name.clone(), machine.clone()).to_string();
             let then = vec![Op::Delete(key), Op::Delete(state)];

@@ -73,8 +73,8 @@ pub enum Compare {
     Created(String, Revision),
     /// The key exists and was last changed at this revision.
     Modified(String, Revision),
-    /// The key exists and holds exactly this value.
-    Value(String, Vec<u8>),
+    /// The key exists and hangs on this lease.
+    Leased(String, LeaseId),
 }
 
 /// One step of a transaction.
@@ -130,7 +130,7 @@ impl Txn {
             Compare::Absent(key)
             | Compare::Created(key, _)
             | Compare::Modified(key, _)
-            | Compare::Value(key, _) => key.as_str(),
+            | Compare::Leased(key, _) => key.as_str(),
         });
         let step = self.then.first().map(|op| match op {
             Op::Put { key, .. } | Op::Delete(key) | Op::Read(key) | Op::Get(key) => key.as_str(),

@@ -33,18 +33,22 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(vec![b"".to_vec(), b"1".to_vec(), b"2".to_vec()])
 }
 
+fn lease() -> impl Strategy<Value = LeaseId> {
+    (0_i64..3).prop_map(LeaseId)
+}
+
 fn compare() -> impl Strategy<Value = Compare> {
     let revision = || (1_i64..12).prop_map(Revision);
     prop_oneof![
         key().prop_map(Compare::Absent),
         (key(), revision()).prop_map(|(key, at)| Compare::Created(key, at)),
         (key(), revision()).prop_map(|(key, at)| Compare::Modified(key, at)),
-        (key(), value()).prop_map(|(key, value)| Compare::Value(key, value)),
+        (key(), lease()).prop_map(|(key, lease)| Compare::Leased(key, lease)),
     ]
 }
 
 fn write_or_read(deleted: impl Strategy<Value = String>) -> impl Strategy<Value = Op> {
-    let lease = prop::option::weighted(0.3, (0_i64..3).prop_map(LeaseId));
+    let lease = prop::option::weighted(0.3, lease());
     prop_oneof![
         4 => (key(), value(), lease).prop_map(|(key, value, lease)| Op::Put { key, value, lease }),
         2 => deleted.prop_map(Op::Delete),
@@ -130,7 +134,8 @@ impl Player<'_> {
         let compare = |compare: &Compare| match compare {
             Compare::Created(key, revision) => Compare::Created(key.clone(), at(revision)),
             Compare::Modified(key, revision) => Compare::Modified(key.clone(), at(revision)),
-            other => other.clone(),
+            Compare::Leased(key, lease) => Compare::Leased(key.clone(), self.lease(*lease)),
+            Compare::Absent(key) => Compare::Absent(key.clone()),
         };
         let op = |op: &Op| match op {
             Op::Put { key, value, lease: Some(lease) } => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet::fleetd::registry::{LeaseId, Op, Store, StoreError};
+use fleet::fleetd::registry::{Compare, LeaseId, Op, Store, StoreError, Txn};
 use tokio::time::{Instant, interval};
 
 use super::{World, commit, news, put, put_op, read, txn};
@@ -23,6 +23,22 @@ fn is_gone<T>(result: &Result<T, StoreError>, of: LeaseId) -> bool {
 
 async fn grant(store: &dyn Store, ttl: Duration) -> LeaseId {
     store.grant(ttl).await.expect("a lease")
+}
+
+pub async fn what_a_key_hangs_on_can_be_asked(world: World) {
+    let store = &*world.store;
+    let (lease, other) = (grant(store, LONG).await, grant(store, LONG).await);
+    commit(store, txn([put_leased("a", lease), put_op("b", "")])).await;
+    let leased = |key: &str, lease| Compare::Leased(key.to_owned(), lease);
+    for (compare, holds) in [
+        (leased("a", lease), true),
+        (leased("a", other), false),
+        (leased("b", lease), false),
+        (leased("absent", lease), false),
+    ] {
+        let asked = Txn { when: vec![compare.clone()], ..Txn::default() };
+        assert_eq!(commit(store, asked).await.succeeded, holds, "{compare:?}");
+    }
 }
 
 pub async fn a_revoked_lease_takes_its_keys_along(world: World) {

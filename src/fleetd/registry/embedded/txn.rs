@@ -106,7 +106,7 @@ fn holds(keys: &Keys, compare: &Compare) -> bool {
         Compare::Absent(key) => !keys.contains_key(key),
         Compare::Created(key, at) => keys.get(key).is_some_and(|entry| entry.created == *at),
         Compare::Modified(key, at) => keys.get(key).is_some_and(|entry| entry.modified == *at),
-        Compare::Value(key, value) => keys.get(key).is_some_and(|entry| entry.value == *value),
+        Compare::Leased(key, lease) => keys.get(key).is_some_and(|it| it.lease == Some(*lease)),
     }
 }
 

@@ -62,9 +62,8 @@ impl Prefix {
             Compare::Modified(key, at) => {
                 etcd::Compare::mod_revision(self.full(key), Equal, existing(*at))
             }
-            Compare::Value(key, value) => {
-                etcd::Compare::value(self.full(key), Equal, value.clone())
-            }
+            // To etcd, an absent key hangs on lease 0, which no lease has.
+            Compare::Leased(key, lease) => etcd::Compare::lease(self.full(key), Equal, lease.0),
         }
     }
 
