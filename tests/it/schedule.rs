@@ -21,6 +21,8 @@ enum Deed {
     Store(u8, u8, TargetState),
     Destroy(u8),
     Fail(u8),
+    /// A machine that was lost comes back with a unit that nobody else has won yet.
+    Win(u8, u8),
     Plan,
 }
 
@@ -39,6 +41,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (0..8u8).prop_map(Deed::Destroy),
         1 => (0..8u8).prop_map(Deed::Fail),
         1 => (0..4000u64).prop_map(Deed::Pass),
+        1 => (0..8u8, 0..5u8).prop_map(|(unit, machine)| Deed::Win(unit, machine)),
         2 => Just(Deed::Plan),
     ]
 }
@@ -86,6 +89,13 @@ fn play(deeds: &[Deed]) -> World {
                 world.store(&unit(*name), &UnitRecord { contents, desired: *desired, launch });
             }
             Deed::Destroy(name) => world.destroy(&unit(*name)),
+            Deed::Win(name, id) => {
+                let alive = world.cluster.machines.contains_key(&machine(*id));
+                let stored = world.cluster.units.get(&unit(*name));
+                if alive && stored.is_some_and(|stored| !stored.requirements.global) {
+                    world.hold(&unit(*name), &machine(*id));
+                }
+            }
             Deed::Fail(name) => world.fail(&unit(*name)),
             Deed::Plan => drop(decide(&mut world)),
         }

@@ -112,7 +112,7 @@ impl World {
             .cluster
             .holders
             .iter()
-            .filter(|(_, on)| *on == id)
+            .filter(|(_, on)| on.machine == *id)
             .map(|(n, _)| n.clone())
             .collect();
         self.delete(Key::Machine(id.clone()));
@@ -156,7 +156,7 @@ impl World {
                             UnitTrouble { moves: Some(*moves), ..known.unwrap_or_default() };
                         self.put(Key::UnitTrouble(unit.clone()), encode(&trouble));
                     }
-                    if self.cluster.holders.get(unit) == Some(&machine) {
+                    if self.cluster.live_holder(unit) == Some(&machine) {
                         self.delete(Key::Holder(unit.clone()));
                     }
                 }

@@ -92,8 +92,8 @@ fn placed(
         return format!("{} vanished: {wait}", machines[0].short());
     }
     match (cluster.holders.get(name), wants.machine_of.first()) {
-        (Some(holder), _) if *holder != machines[0] => {
-            format!("waits for {} to stop it and let go", holder.short())
+        (Some(holder), _) if holder.machine != machines[0] => {
+            format!("waits for {} to stop it and let go", holder.machine.short())
         }
         _ if wants.machine_id.is_some() => "MachineID names this machine".to_owned(),
         (_, Some(target)) => format!("beside {target}, as MachineOf says"),

@@ -13,8 +13,8 @@ use super::plan::{Change, Decision, UnassignReason};
 use super::trouble::{self, Trouble};
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
-    Cluster, Compare, Key, Leadership, LostRecord, NESTED_MAX, Op, OpResult, Registry, Revision,
-    StoreError, Txn, UnitTrouble, encode,
+    Cluster, Compare, Key, Leadership, LostRecord, MAX_TXN_OPS, NESTED_MAX, Op, OpResult, Registry,
+    Revision, StoreError, Txn, UnitTrouble, encode,
 };
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -32,11 +32,20 @@ pub enum Applied {
 pub trait Decided: Display {
     /// Its kind, in one word.
     fn word(&self) -> &'static str;
+
+    /// Whether it makes room that what follows may count on.
+    fn makes_room(&self) -> bool {
+        false
+    }
 }
 
 impl Decided for Decision {
     fn word(&self) -> &'static str {
         self.change.word()
+    }
+
+    fn makes_room(&self) -> bool {
+        matches!(self.change, Change::Unassign { .. } | Change::Expire)
     }
 }
 
@@ -64,15 +73,23 @@ impl Decided for Trouble {
     }
 }
 
-/// Writes the decisions in order; logs and counts those that took effect.
-pub async fn apply(
+/// Writes the decisions in order; logs and counts those that took effect. Taking away comes first:
+/// where some of that was stale, what was to be added is not, since its place may be taken.
+pub async fn apply<D: Decided>(
     registry: &Registry,
     leadership: &Leadership,
-    decisions: &[(impl Decided, Guarded)],
+    decisions: &[(D, Guarded)],
     metrics: &Metrics,
 ) -> Result<Applied, StoreError> {
     let mut reached = leadership.term;
-    for batch in decisions.chunks(NESTED_MAX) {
+    let mut room_made = true;
+    let alike = |(a, _): &(D, Guarded), (b, _): &(D, Guarded)| a.makes_room() == b.makes_room();
+    let batches = decisions.chunk_by(alike).flat_map(|alike| alike.chunks(NESTED_MAX));
+    for batch in batches {
+        let makes_room = batch[0].0.makes_room();
+        if !makes_room && !room_made {
+            break;
+        }
         let steps = batch.iter().map(|(_, guarded)| Op::Nested(guarded.0.clone())).collect();
         let Some(committed) = registry.commit_as_leader(leadership, steps).await? else {
             return Ok(Applied::NotLeading);
@@ -84,12 +101,19 @@ pub async fn apply(
                     tracing::info!("{decision}");
                     metrics.decided(decision.word());
                 }
-                _ => tracing::debug!("stale: {decision}"),
+                _ => {
+                    tracing::debug!("stale: {decision}");
+                    room_made &= !makes_room;
+                }
             }
         }
     }
     Ok(Applied::UpTo(reached))
 }
+
+/// How many `MachineOf=` targets of a unit guard its place: as many as a nested transaction has
+/// room for. Should another one change meanwhile, the next pass mends it.
+const GUARDED_TARGETS_MAX: usize = MAX_TXN_OPS - NESTED_MAX - 2;
 
 /// A decision as a transaction, guarded by what it was decided on.
 #[derive(Debug, Clone)]
@@ -105,19 +129,31 @@ impl Guarded {
 pub fn guard(decision: &Decision, cluster: &Cluster) -> Guarded {
     let machine = &decision.machine;
     let schedule = |unit: &UnitName| Key::Schedule(machine.clone(), unit.clone());
-    let unchanged = |unit| vec![unit_unchanged(cluster, unit), machine_unchanged(cluster, machine)];
     match &decision.change {
         Change::Unassign { unit, reason } => {
+            let mut when = vec![unit_unchanged(cluster, unit), machine_unchanged(cluster, machine)];
             let mut then = vec![delete(&schedule(unit))];
-            // In one step: a leader that is interrupted neither forgets a move nor counts it twice.
-            if let UnassignReason::MachineLost(moves) = reason {
-                let trouble = trouble::with_moves(cluster, unit, *moves);
-                then.push(put(&Key::UnitTrouble(unit.clone()), &trouble));
+            match reason {
+                UnassignReason::HeldBy(holder) => {
+                    when.push(machine_unchanged(cluster, holder));
+                    when.extend(still_held(cluster, unit));
+                }
+                // In one step: a leader that is interrupted neither forgets a move nor counts it
+                // twice.
+                UnassignReason::MachineLost(moves) => {
+                    let trouble = trouble::with_moves(cluster, unit, *moves);
+                    then.push(put(&Key::UnitTrouble(unit.clone()), &trouble));
+                }
+                _ => {}
             }
-            Guarded::by(unchanged(unit), then)
+            Guarded::by(when, then)
         }
         Change::Update { unit, to, .. } | Change::Assign { unit, to, .. } => {
-            Guarded::by(unchanged(unit), vec![put(&schedule(unit), to)])
+            let mut when = vec![machine_unchanged(cluster, machine)];
+            let depends = cluster.units.get(unit).map(|unit| &unit.requirements.machine_of[..]);
+            let depends = depends.unwrap_or_default().iter().take(GUARDED_TARGETS_MAX);
+            when.extend([unit].into_iter().chain(depends).map(|it| unit_unchanged(cluster, it)));
+            Guarded::by(when, vec![put(&schedule(unit), to)])
         }
         Change::Complete { life } => {
             let planned = put(&Key::Planned(machine.clone()), &life.0);
@@ -202,6 +238,12 @@ fn unit_unchanged(cluster: &Cluster, name: &UnitName) -> Compare {
         Some(unit) => Compare::Modified(key, unit.modified),
         None => Compare::Absent(key),
     }
+}
+
+/// That whoever holds a unit still does, by the same session.
+fn still_held(cluster: &Cluster, name: &UnitName) -> Option<Compare> {
+    let session = cluster.holders.get(name)?.session?;
+    Some(Compare::Leased(Key::Holder(name.clone()).to_string(), session))
 }
 
 fn machine_unchanged(cluster: &Cluster, id: &MachineId) -> Compare {

@@ -121,11 +121,9 @@ fn update_reason(schedule: &Schedule, name: &UnitName, to: &Assignment) -> Optio
 /// they hold: until then they must not take absence for "stop".
 fn complete(decisions: &mut Vec<Decision>, pass: &Pass<'_>) {
     let cluster = pass.board.cluster;
-    let running = cluster.holders.iter();
-    let unsettled: BTreeSet<&MachineId> = running
-        .filter(|(name, machine)| pass.assigned.contains_key(&(*machine, *name)))
-        .map(|(_, machine)| machine)
-        .collect();
+    let held = cluster.holders.keys().filter_map(|name| Some((cluster.live_holder(name)?, name)));
+    let unsettled = held.filter(|held| pass.assigned.contains_key(held)).map(|(holder, _)| holder);
+    let unsettled: BTreeSet<&MachineId> = unsettled.collect();
     let newcomers = cluster.machines.iter().filter(|(id, machine)| {
         !is_complete(cluster.schedule.get(*id), machine) && !unsettled.contains(id)
     });

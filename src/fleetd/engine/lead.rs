@@ -118,6 +118,7 @@ impl Engine {
     async fn reign(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let courtesy = |answer| courtesy(fastrand::f64(), answer);
         tokio::select! {
+            biased;
             vacant = self.registry.leader_vacancy(courtesy) => vacant?,
             () = stop.cancelled() => return Ok(()),
         }
@@ -131,10 +132,11 @@ impl Engine {
         tracing::info!(term = %leadership.term, "leading the cluster");
         self.leading.send_replace(true);
         let led = tokio::select! {
-            led = self.lead(&leadership) => led,
-            () = self.renew(&leadership) => Ok(()),
-            () = self.keep_history_short() => Ok(()),
+            biased;
             () = stop.cancelled() => Ok(()),
+            () = self.renew(&leadership) => Ok(()),
+            led = self.lead(&leadership) => led,
+            () = self.keep_history_short() => Ok(()),
         };
         // The key goes with the lease, so that the next one need not wait for it to lapse.
         let resigned = self.registry.revoke(leadership.lease).await;
@@ -159,6 +161,7 @@ impl Engine {
              it does not lead until that changes. Install the version that the other machines have"
         );
         tokio::select! {
+            biased;
             changed = self.registry.format_changed(leadership.term) => changed,
             () = stop.cancelled() => Ok(()),
         }
@@ -209,6 +212,7 @@ impl Engine {
                 *at < from || news(&mirror.read(), from)
             };
             tokio::select! {
+                biased;
                 changed = seen.wait_for(matters) => {
                     if changed.is_err() {
                         return Ok(());
@@ -228,7 +232,7 @@ impl Engine {
                 return Ok(None);
             }
             let live = cluster.machines.iter();
-            live.filter_map(|(id, machine)| Some((id.clone(), machine.lease?))).collect()
+            live.filter_map(|(id, machine)| Some((id.clone(), machine.session?))).collect()
         };
         self.registry.silent(sessions).await.map(Some)
     }

@@ -50,7 +50,7 @@ pub fn litter(cluster: &Cluster) -> Vec<Litter> {
 
 /// Whether anything of a live session says that the machine has a unit.
 fn holds_anything(cluster: &Cluster, machine: &MachineId) -> bool {
-    cluster.holders.values().any(|holder| holder == machine)
+    cluster.holders.values().any(|holder| holder.machine == *machine)
         || cluster.states.values().any(|on| on.contains_key(machine))
 }
 

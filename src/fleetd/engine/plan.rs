@@ -130,6 +130,8 @@ pub enum UnassignReason {
     ReplacedBy(UnitName),
     /// It is scheduled to another machine too.
     Twice,
+    /// Another machine, which would take it, holds it: that one was lost and came back in time.
+    HeldBy(MachineId),
 }
 
 impl Change {
@@ -206,6 +208,7 @@ impl fmt::Display for UnassignReason {
             UnassignReason::Refused(refusal) => refusal.fmt(f),
             UnassignReason::ReplacedBy(other) => write!(f, "{other} takes its place"),
             UnassignReason::Twice => f.write_str("it is scheduled elsewhere too"),
+            UnassignReason::HeldBy(holder) => write!(f, "{} still has it", holder.short()),
         }
     }
 }

@@ -25,6 +25,7 @@ pub fn schedule(cluster: &Cluster, moment: &Moment) -> Plan {
         pass.keep(name, unit);
     }
     pass.make_way();
+    pass.hand_back(&units);
     let mut queue: VecDeque<_> = units.into_iter().collect();
     while let Some((name, unit)) = queue.pop_front() {
         if unit.requirements.global {
@@ -124,6 +125,29 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Gives units back to machines that were lost and came back before another one had won them:
+    /// what runs there need not be stopped. Those that must be beside it are placed anew.
+    fn hand_back(&mut self, units: &[Wanted<'a>]) {
+        for &(name, unit) in units {
+            let Some(holder) = self.holder(name, unit) else { continue };
+            let home = self.board.machines_of(name).next().filter(|home| *home != holder);
+            let Some(home) = home else { continue };
+            self.drop_from(name, home, UnassignReason::HeldBy(holder.clone()));
+            for (follower, _) in self.followers(name, home) {
+                let refusal = Refusal::TargetElsewhere(name.clone());
+                self.drop_from(follower, home, UnassignReason::Refused(refusal));
+            }
+            self.assign(name, unit, holder, AssignReason::RunsThere);
+        }
+    }
+
+    /// The live machine that holds a unit and takes it: it need not be stopped there.
+    fn holder(&self, name: &'a UnitName, unit: &'a StoredUnit) -> Option<&'a MachineId> {
+        let holder = self.board.cluster.live_holder(name).filter(|_| !unit.requirements.global)?;
+        let spot = self.board.spots.get(holder)?;
+        filter::check(&self.board, spot, name, &unit.requirements).is_ok().then_some(spot.id)
+    }
+
     /// Puts a global unit on every machine that takes it.
     fn spread(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
         let here: BTreeSet<_> = self.board.machines_of(name).collect();
@@ -174,8 +198,8 @@ impl<'a> Pass<'a> {
     ) -> Option<(&'a MachineId, AssignReason)> {
         let takes =
             |spot: &&Spot<'_>| filter::check(&self.board, spot, name, &unit.requirements).is_ok();
-        if let Some(machine) = self.runs_on(name, unit) {
-            return Some((machine, AssignReason::RunsThere));
+        if let Some(holder) = self.holder(name, unit) {
+            return Some((holder, AssignReason::RunsThere));
         }
         if let Some(id) = &unit.requirements.machine_id {
             let spot = self.board.spots.get(id).filter(takes)?;
@@ -205,13 +229,6 @@ impl<'a> Pass<'a> {
         Some((spot.id, reason))
     }
 
-    /// The live machine that holds a unit, if that takes it.
-    fn runs_on(&self, name: &UnitName, unit: &StoredUnit) -> Option<&'a MachineId> {
-        let holder = self.board.cluster.holders.get(name)?;
-        let spot = self.board.spots.get(holder)?;
-        filter::check(&self.board, spot, name, &unit.requirements).is_ok().then_some(spot.id)
-    }
-
     /// How long a unit is not placed because it had to move too often. Where it runs it can stay.
     fn pause(&self, name: &UnitName, unit: &StoredUnit) -> Option<Pause> {
         let moves = match self.lost_home(name) {
@@ -219,7 +236,7 @@ impl<'a> Pass<'a> {
             None => trouble::moves(self.board.cluster, name, unit, self.now),
         };
         let pause = Pause::after(moves?, self.now)?;
-        self.runs_on(name, unit).is_none().then_some(pause)
+        self.holder(name, unit).is_none().then_some(pause)
     }
 
     /// The lost machine from which a unit has to move: the first, should there be two.

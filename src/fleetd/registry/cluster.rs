@@ -37,7 +37,7 @@ pub struct Cluster {
     /// What each machine shall have.
     pub schedule: BTreeMap<MachineId, Schedule>,
     /// Which machine may run a unit.
-    pub holders: BTreeMap<UnitName, MachineId>,
+    pub holders: BTreeMap<UnitName, StoredHolder>,
     /// What each machine's systemd says.
     pub states: BTreeMap<UnitName, BTreeMap<MachineId, StateRecord>>,
     /// How each machine was when it was asked last.
@@ -77,15 +77,24 @@ pub struct StoredUnit {
     pub modified: Revision,
 }
 
+/// A unit's holder as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredHolder {
+    /// The machine.
+    pub machine: MachineId,
+    /// The session that it hangs on.
+    pub session: Option<LeaseId>,
+}
+
 /// A machine as stored.
 #[derive(Debug, Clone)]
 pub struct StoredMachine {
     /// What it says of itself.
     pub record: MachineRecord,
+    /// The session that it hangs on.
+    pub session: Option<LeaseId>,
     /// When it joined: names this life of it.
     pub created: Revision,
-    /// The session it hangs on.
-    pub lease: Option<LeaseId>,
 }
 
 /// A machine that is or was of the cluster, as stored.
@@ -141,6 +150,14 @@ impl Cluster {
     /// How much all unit files together have.
     pub fn contents_bytes(&self) -> usize {
         self.contents_bytes
+    }
+
+    /// The machine that may run a unit, if that is of the cluster by the same session: a holder of
+    /// another life of it is on its way out.
+    pub fn live_holder(&self, name: &UnitName) -> Option<&MachineId> {
+        let holder = self.holders.get(name)?;
+        let (id, machine) = self.machines.get_key_value(&holder.machine)?;
+        (machine.session == holder.session).then_some(id)
     }
 
     /// A copy of what a schedule is decided on and explained by: for who thinks about it for longer
@@ -247,7 +264,7 @@ impl Cluster {
             Key::Format => self.format = Some(decode(&entry.key, value)?),
             Key::Machine(machine) => {
                 let record: MachineRecord = decode(&entry.key, value)?;
-                let stored = StoredMachine { record, created: entry.created, lease: entry.lease };
+                let stored = StoredMachine { record, session: entry.lease, created: entry.created };
                 self.machines.insert(machine.clone(), stored);
             }
             Key::Known(machine) => {
@@ -260,7 +277,8 @@ impl Cluster {
             }
             Key::Holder(name) => {
                 let holder: HolderRecord = decode(&entry.key, value)?;
-                self.holders.insert(name.clone(), holder.machine);
+                let holder = StoredHolder { machine: holder.machine, session: entry.lease };
+                self.holders.insert(name.clone(), holder);
             }
             Key::State(name, machine) => {
                 let state: StateRecord = decode(&entry.key, value)?;
@@ -458,7 +476,7 @@ mod tests {
             7,
             &[entry("holder/a.service", M1, 3), entry("holder/b.service", M2, 2)],
         );
-        let holder = |name| cluster.holders[&UnitName::parse(name).unwrap()].to_string();
+        let holder = |name| cluster.holders[&UnitName::parse(name).unwrap()].machine.to_string();
         assert_eq!((holder("a.service"), holder("b.service")), ("m1".into(), "m2".into()));
         assert_eq!(changed(&cluster, 5).unwrap(), ["holder/b.service"]);
     }

@@ -26,7 +26,7 @@ mod units;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cluster::{Cluster, StoredKnown, StoredMachine, StoredTrouble, StoredUnit};
+pub use cluster::{Cluster, StoredHolder, StoredKnown, StoredMachine, StoredTrouble, StoredUnit};
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use foreign::{Fault, Foreign};
