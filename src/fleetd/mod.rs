@@ -10,7 +10,7 @@ mod args;
 mod backoff;
 pub mod boot_clock;
 mod chain;
-mod clock;
+pub mod clock;
 pub mod config;
 pub mod connections;
 mod durable;

@@ -12,9 +12,9 @@ use fleet::fleetd::registry::{LeaderRecord, MachineRecord, Registry};
 use fleet::fleetd::systemd::UnitManager;
 use fleet::model::MachineId;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long a machine lives without a heartbeat: as in a cluster whose owner is impatient.
 pub const TTL: Duration = Duration::from_secs(6);
@@ -52,6 +52,7 @@ impl BootClock for TokioClock {
         let mut slept = self.slept.subscribe();
         while self.now() < moment {
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(moment.saturating_sub(self.now())) => {}
                 _ = slept.changed() => {}
             }
@@ -73,10 +74,10 @@ pub struct Around<'a> {
     pub metrics: Metrics,
 }
 
-/// One that runs.
+/// One that runs. Dropping it kills it, also while it ends.
 pub struct Fleetd {
-    agent: JoinHandle<()>,
-    engine: JoinHandle<()>,
+    agent: AbortOnDropHandle<()>,
+    engine: AbortOnDropHandle<()>,
     farewell: watch::Sender<Option<Farewell>>,
     stop: CancellationToken,
     /// How it stands with the cluster.
@@ -118,8 +119,8 @@ impl Fleetd {
         let stop = CancellationToken::new();
         Ok(Fleetd {
             standing: agent.standing(),
-            agent: tokio::spawn(agent.run(told)),
-            engine: tokio::spawn(engine.run(stop.clone())),
+            agent: AbortOnDropHandle::new(tokio::spawn(agent.run(told))),
+            engine: AbortOnDropHandle::new(tokio::spawn(engine.run(stop.clone()))),
             farewell,
             stop,
             record,

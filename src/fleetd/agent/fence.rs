@@ -156,6 +156,7 @@ async fn keep_told(
             }
         };
         tokio::select! {
+            biased;
             changed = proofs.changed() => if changed.is_err() { return },
             () = turn => {}
         }

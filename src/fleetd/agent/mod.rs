@@ -263,14 +263,17 @@ impl Agent {
                 }
             };
             tokio::select! {
-                _ = scheduled.changed() => {}
-                Some(signal) = self.signals.recv() => self.heed(signal),
-                Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
+                // The same events make the same life. None starves: what comes often comes last,
+                // and each pass looks at all of it.
+                biased;
+                farewell = told(&mut stop) => return self.part(farewell).await,
                 () = self.membership.lost() => self.lose_session(),
                 Ok(()) = touch.changed() => {}
+                Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
                 Ok(()) = self.settings.record.changed() => self.describe(),
                 () = at(retry) => {}
-                farewell = told(&mut stop) => return self.part(farewell).await,
+                _ = scheduled.changed() => {}
+                Some(signal) = self.signals.recv() => self.heed(signal),
             }
         }
     }
@@ -375,10 +378,11 @@ impl Agent {
                 return;
             }
             tokio::select! {
-                Some(signal) = self.signals.recv() => self.heed(signal),
+                biased;
                 Some(Ok(wake)) = self.waits.join_next() => self.woken(wake),
                 Ok(()) = touch.changed() => {}
                 () = at(retry) => {}
+                Some(signal) = self.signals.recv() => self.heed(signal),
             }
         }
     }

@@ -153,6 +153,7 @@ async fn follow<V: View>(
 async fn keep_pace<V: View>(shared: &Shared<V>, mut changes: Watch) -> Result<Ended, StoreError> {
     loop {
         let next = tokio::select! {
+            biased;
             next = changes.recv() => next,
             () = shared.reread.notified() => return Ok(Ended::Asked),
         };

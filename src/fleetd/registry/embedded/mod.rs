@@ -152,6 +152,7 @@ async fn end_leases_on_time(shared: Arc<Shared>) {
         match shared.run("end leases", State::lapse).await {
             // Renewals move the end without a word, which costs one idle look per renewed time.
             Ok(Some(end)) => tokio::select! {
+                biased;
                 () = sleep_until(end) => {}
                 () = shared.granted.notified() => {}
             },

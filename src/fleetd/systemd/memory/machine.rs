@@ -162,9 +162,13 @@ impl Machine {
     }
 
     /// Those units that have a process.
+    pub(super) fn processes(&self) -> impl Iterator<Item = &UnitName> {
+        self.units.iter().filter(|(_, unit)| unit.has_process()).map(|(name, _)| name)
+    }
+
+    /// Those of them that are linked.
     pub(super) fn running(&self) -> impl Iterator<Item = &UnitName> {
-        let linked = self.units.iter().filter(|(name, _)| self.files.contains_key(*name));
-        linked.filter(|(_, unit)| unit.has_process()).map(|(name, _)| name)
+        self.processes().filter(|name| self.files.contains_key(*name))
     }
 
     pub(super) fn status(&self, name: &UnitName) -> Option<Status> {

@@ -124,6 +124,11 @@ impl MemoryUnits {
         self.act(|inner| inner.machine.reload());
     }
 
+    /// Every unit that has a process now, linked or not.
+    pub fn processes(&self) -> BTreeSet<UnitName> {
+        self.act(|inner| inner.machine.processes().cloned().collect())
+    }
+
     /// The unit has said this in its last run.
     pub fn says(&self, name: &UnitName, line: &str) {
         self.act(|inner| inner.journal.entry(name.clone()).or_default().push(line.to_string()));
