@@ -102,7 +102,9 @@ impl<'a> Pass<'a> {
             }
         }
         let waited_for = before.into_iter().find(|machine| self.waits.contains_key(*machine));
-        if let Some(machine) = waited_for.filter(|_| !self.board.is_placed(name)) {
+        // Where another machine came back with it, there is nothing to wait for.
+        let homeless = !self.board.is_placed(name) && self.holder(name, unit).is_none();
+        if let Some(machine) = waited_for.filter(|_| homeless) {
             self.board.wait_on(name, machine);
         }
     }
