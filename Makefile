@@ -17,7 +17,8 @@ SHELL_SCRIPTS = scripts/setup scripts/provision scripts/cluster scripts/demo scr
 FUZZ_TARGETS = $(notdir $(wildcard fuzz/seeds/*))
 SECONDS ?= 60
 
-.PHONY: help setup build package demo demo-down test test-live test-demo chaos test-chaos check fuzz install
+.PHONY: help setup build package demo demo-down test test-live test-demo simulate chaos test-chaos check fuzz \
+        install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,6 +51,11 @@ test-live: package ## only those that need machines; they are made and removed
 
 test-demo: setup build ## that `make demo` still works
 	FLEET_CLUSTER=fleet-demo scripts/demo; status=$$?; FLEET_CLUSTER=fleet-demo scripts/cluster down; exit $$status
+
+SEEDS ?= 1..1000
+
+simulate: ## SEEDS=1..1000 lives of a simulated cluster, or one; each law is looked at after every step
+	SEEDS=$(SEEDS) cargo test --locked --test simulate no_life -- --nocapture
 
 MINUTES ?= 10
 SEED    ?=

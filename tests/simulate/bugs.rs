@@ -32,10 +32,10 @@ impl Bug {
     /// Each, and a life that it does not live through; after a change of fleetd it may be another one.
     const ALL: [(Bug, u64); 9] = [
         (Bug::HolderNotAsked, 1),
-        (Bug::LeaderNotAsked, 1),
-        (Bug::WatchFromNow, 1),
+        (Bug::LeaderNotAsked, 15),
+        (Bug::WatchFromNow, 37),
         (Bug::NoLease, 1),
-        (Bug::AbsenceIsStop, 1),
+        (Bug::AbsenceIsStop, 110),
         (Bug::BelievesWhatItAsked, 1),
         (Bug::ForgetsLaunches, 1),
         (Bug::StopsWhenCutOff, 1),

@@ -142,10 +142,10 @@ impl Host {
         }
     }
 
-    /// Has fleetd end in order, which takes its time; `false`: there is none.
-    pub fn end_fleetd(&mut self, farewell: Farewell) -> bool {
-        let Some(fleetd) = self.fleetd.take() else { return false };
-        self.ending = Some(AbortOnDropHandle::new(tokio::spawn(fleetd.end(farewell))));
-        true
+    /// Has fleetd end in order, where it runs, which takes its time.
+    pub fn end_fleetd(&mut self, farewell: Farewell) {
+        if let Some(fleetd) = self.fleetd.take() {
+            self.ending = Some(AbortOnDropHandle::new(tokio::spawn(fleetd.end(farewell))));
+        }
     }
 }

@@ -158,21 +158,23 @@ impl Life {
     /// Nothing fails any more.
     async fn settle(&mut self) -> Duration {
         let begun = Instant::now();
-        loop {
-            self.site.world.look();
-            let mut truth = self.site.world.truth();
-            let troubles = quiet::troubles(&truth);
-            if truth.broken.is_some() || troubles.is_empty() {
-                return begun.elapsed();
-            }
-            if begun.elapsed() > SETTLES_WITHIN {
-                let broken = format!("not settled: {}", troubles.join("; "));
-                truth.say(format!("BROKEN: {broken}"));
-                truth.broken = Some(broken);
-            }
-            drop(truth);
+        while !self.has_settled(begun) {
             sleep(LOOK_EVERY).await;
         }
+        begun.elapsed()
+    }
+
+    /// Whether all is as it should be, or never will be.
+    fn has_settled(&self, since: Instant) -> bool {
+        self.site.world.look();
+        let mut truth = self.site.world.truth();
+        let troubles = quiet::troubles(&truth);
+        if since.elapsed() > SETTLES_WITHIN && !troubles.is_empty() && truth.broken.is_none() {
+            let broken = format!("not settled: {}", troubles.join("; "));
+            truth.say(format!("BROKEN: {broken}"));
+            truth.broken = Some(broken);
+        }
+        truth.broken.is_some() || troubles.is_empty()
     }
 
     async fn take(&mut self, step: Step) {
@@ -244,9 +246,7 @@ impl Life {
             }
             Deed::LoseLeases { host } => {
                 self.site.world.looked_after(host, true);
-                let leases =
-                    self.site.world.truth().hosts.get(&host).map(|seen| seen.leases.clone());
-                for lease in leases.into_iter().flatten() {
+                for lease in self.site.world.leases(host) {
                     self.site.store.revoke(lease).await.unwrap();
                 }
             }
@@ -268,10 +268,9 @@ impl Life {
                 self.plan(lasts, Step::Start(host));
             }
             Deed::Restart { host } => {
-                if self.hosts[host].end_fleetd(Farewell::Keep) {
-                    self.site.world.looked_after(host, false);
-                    self.plan(RESTARTS_AFTER, Step::Start(host));
-                }
+                self.site.world.looked_after(host, false);
+                self.hosts[host].end_fleetd(Farewell::Keep);
+                self.plan(RESTARTS_AFTER, Step::Start(host));
             }
             Deed::Leave { host, lasts } => {
                 self.site.world.leaves(host);

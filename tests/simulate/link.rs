@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fleet::fleetd::registry::{
-    Changes, Committed, LeaseId, Range, Revision, Store, StoreError, TimeLeft, Txn, Watch,
+    Changes, Committed, LeaseId, Op, Range, Revision, Store, StoreError, TimeLeft, Txn, Watch,
 };
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -87,6 +87,11 @@ impl Store for Link {
             Some(bug) => bug.write(txn),
             None => txn,
         };
+        if self.bug == Some(Bug::RevokesFirst) && says_good_bye(&txn) {
+            for lease in self.world.leases(self.host) {
+                self.revoke(lease).await?;
+            }
+        }
         self.ask("commit", self.store.commit(txn)).await
     }
 
@@ -135,6 +140,11 @@ impl Store for Link {
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
         self.ask("compact", self.store.compact(revision)).await
     }
+}
+
+/// Whether a machine leaves with this.
+fn says_good_bye(txn: &Txn) -> bool {
+    txn.then.iter().any(|op| matches!(op, Op::Delete(key) if key.starts_with("machine/")))
 }
 
 /// Hands a watch's changes on, in their order: late, some of them twice, until the connection breaks.

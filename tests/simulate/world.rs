@@ -167,6 +167,11 @@ impl World {
         self.of(host, |seen| _ = seen.leases.insert(lease));
     }
 
+    /// The leases a host was ever granted.
+    pub fn leases(&self, host: usize) -> BTreeSet<LeaseId> {
+        self.truth().hosts.get(&host).map(|seen| seen.leases.clone()).unwrap_or_default()
+    }
+
     /// A host ends a lease by itself.
     pub fn revokes(&self, host: usize, lease: LeaseId) {
         let mut truth = self.truth();
