@@ -150,10 +150,13 @@ fn verbs_of_the_cluster_script_exist() {
     }
 }
 
-/// The promises of docs/compatibility.md: what each says, and the tests beside it.
-fn promises() -> Vec<(String, Vec<String>)> {
-    let page = text("docs/compatibility.md");
-    let rows = page.lines().filter(|line| line.starts_with("| ") && *line != "| what | test |");
+/// The promises of a page: what each says, and the tests beside it.
+fn promises(page: &str) -> Vec<(String, Vec<String>)> {
+    let page = text(page);
+    let tables = page.split("| what | test |").skip(1);
+    let rows =
+        tables.flat_map(|table| table.trim_start().lines().take_while(|l| l.starts_with('|')));
+    let rows = rows.filter(|line| line.starts_with("| "));
     let promise = |row: &str| {
         let cells = row.trim_matches(['|', ' ']).split_once(" | ");
         let (what, tests) = cells.unwrap_or_else(|| panic!("no test proves {row}"));
@@ -173,7 +176,8 @@ fn has_test(text: &str, name: &str) -> bool {
 
 #[test]
 fn every_promise_has_tests_which_exist() {
-    for (what, tests) in promises() {
+    let pages = ["docs/compatibility.md", "docs/reliability.md"];
+    for (what, tests) in pages.into_iter().flat_map(promises) {
         assert!(!tests.is_empty(), "no test proves: {what}");
         for test in tests {
             let Some((file, name)) = test.split_once("::") else {
@@ -222,7 +226,7 @@ fn options() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn everything_that_can_be_said_is_promised() {
-    let promises = promises();
+    let promises = promises("docs/compatibility.md");
     let lists = ["list-units", "list-unit-files", "list-machines"].map(with_columns);
     let options = options().map(str::to_owned);
     for words in flags_and_commands().into_iter().chain(lists).chain(options) {

@@ -120,6 +120,7 @@ async fn a_fleetd_that_begins_answers_no_question_of_before() {
     let (cluster, _m1, mut m2) = two_machines().await;
     get(&Asked::over(&cluster.registry), "machines?live=true").await;
     m2.end_fleetd(Farewell::Keep).await;
+    cluster.until("somebody leads", |c| c.leader.is_some()).await;
     let before = cluster.registry.revision().await.unwrap();
     cluster.start_fleetd(&mut m2).await;
     m2.until_standing(Standing::Member).await;

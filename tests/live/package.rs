@@ -8,6 +8,9 @@ use crate::fleet::{Fleet, PATIENCE};
 /// Where the package is on the machine.
 const PACKAGE: &str = "/root/fleet.deb";
 
+/// How many units are started while the package is upgraded: more than that takes.
+const STARTS: usize = 30;
+
 /// What an administrator would look for after installing it.
 const FILES: &[&str] = &[
     "/etc/fleet/fleet.conf",
@@ -76,13 +79,28 @@ fn a_machine_lives_on_the_package() {
     let pid = || fleet.property(name, "packaged.service", "MainPID");
     let daemon = || fleet.property(name, "fleet.service", "MainPID");
     let (unit_before, daemon_before) = (pid(), daemon());
-    Cluster.sh(name, &install).success();
-    wait_for(PATIENCE, "another fleetd", || {
-        let now = daemon();
-        if now != daemon_before && now != "0" { Ok(()) } else { Err(now) }
+    let template = fleet.file("busy@.service", unit);
+    std::thread::scope(|scope| {
+        // Starts on the machine that is upgraded: before, while its fleetd is away, and after.
+        let starts = scope.spawn(|| {
+            for number in 1..=STARTS {
+                let instance = template.replace('@', &format!("@{number}"));
+                fleet.ctl(&["start", &instance]).success();
+            }
+        });
+        Cluster.sh(name, &install).success();
+        wait_for(PATIENCE, "another fleetd", || {
+            let now = daemon();
+            if now != daemon_before && now != "0" { Ok(()) } else { Err(now) }
+        });
+        starts.join().expect("every start succeeds");
     });
     fleet.until_machines(4);
     assert_eq!(pid(), unit_before, "an upgrade restarts fleetd and no unit");
+    for number in 1..=STARTS {
+        let state = fleet.property(name, &format!("busy@{number}.service"), "ActiveState");
+        assert_eq!(state, "active", "busy@{number}.service");
+    }
 
     Cluster.sh(name, "dpkg --remove fleet").success();
     assert_eq!(fleet.property(name, "packaged.service", "ActiveState"), "inactive");
@@ -92,5 +110,5 @@ fn a_machine_lives_on_the_package() {
 
     Cluster.sh(name, "dpkg --purge fleet").success();
     fleet.until_machines(3);
-    fleet.ctl(&["destroy", "packaged.service"]).success();
+    fleet.ctl(&["destroy", "packaged.service", "busy@*.service"]).success();
 }
