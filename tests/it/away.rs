@@ -120,3 +120,15 @@ async fn what_is_local_is_still_told() {
     tokio::time::sleep(TTL).await;
     assert!(page().contains("fleet_registry_reconnects_total 1"), "{}", page());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_no_watch_told_of_is_found_in_the_end() {
+    let (store, cluster, machine) = running().await;
+    store.set_mute(true);
+    cluster.put("b.service", Some(SERVICE), Launched).await;
+    tokio::time::sleep(TTL).await;
+    store.set_mute(false);
+    assert!(machine.units.observe_one(&unit("b.service")).await.unwrap().linked.is_none());
+    tokio::time::sleep(TTL * 600).await;
+    cluster.until_reported("b.service", &machine, "active").await;
+}

@@ -341,6 +341,12 @@ impl View for Cluster {
             // Not "later than what was seen": a store that was restored has other values that are
             // older.
             if before.remove(&key) != Some(entry.modified) {
+                if entry.modified <= self.seen {
+                    tracing::error!(
+                        key = entry.key,
+                        "no watch told of this change; it is read now"
+                    );
+                }
                 self.log.push(range.revision, &key);
                 self.put(&key, entry);
             }

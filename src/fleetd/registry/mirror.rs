@@ -3,6 +3,7 @@
 //! One ranged read at revision R, then a watch from R + 1; when history was compacted away or the
 //! watch broke, the same again. Nothing is polled. What the entries mean is the [`View`]'s business.
 
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -23,6 +24,11 @@ const FOREIGN_WRITE_GRACE: Duration = Duration::from_millis(100);
 /// How long a reader waits for a mirror at all before it says that the store is away: less than
 /// fleetctl waits for an answer (3 s), so that the reason arrives.
 const REACH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a mirror goes by its watch alone, about: then it reads everything again, in case there was
+/// a change that the watch should have told of and did not. No such case is known; this is the net
+/// below, and rare enough to cost nothing.
+const RESYNC: Duration = Duration::from_secs(30 * 60);
 
 /// What a mirror keeps.
 pub trait View: Default + Send + Sync + 'static {
@@ -112,7 +118,7 @@ async fn keep_up<V: View>(
     let mut backoff = Backoff::up_to(retry_max);
     loop {
         match follow(&shared, &*store, &prefix, &mut backoff).await {
-            Ok(Ended::Asked) => continue,
+            Ok(Ended::Asked | Ended::Due) => continue,
             Ok(Ended::Watch) | Err(StoreError::Compacted { .. }) => {}
             Err(error) => tracing::debug!(prefix, error = %chain(&error), "mirror"),
         }
@@ -127,6 +133,8 @@ enum Ended {
     Asked,
     /// The watch ended without a word.
     Watch,
+    /// It is time to read the range again.
+    Due,
 }
 
 /// Reads the range, then follows its changes until the watch ends or a re-read is asked for.
@@ -151,11 +159,14 @@ async fn follow<V: View>(
 
 /// Applies changes until there are no more or a re-read is asked for.
 async fn keep_pace<V: View>(shared: &Shared<V>, mut changes: Watch) -> Result<Ended, StoreError> {
+    // Not all at the same time.
+    let mut due = pin!(tokio::time::sleep(RESYNC.mul_f64(1.0 + fastrand::f64() / 2.0)));
     loop {
         let next = tokio::select! {
             biased;
             next = changes.recv() => next,
             () = shared.reread.notified() => return Ok(Ended::Asked),
+            () = &mut due => return Ok(Ended::Due),
         };
         let Some(changes) = next.transpose()? else {
             return Ok(Ended::Watch);

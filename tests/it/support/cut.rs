@@ -2,6 +2,7 @@
 //! end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,8 @@ use tokio::sync::{mpsc, watch};
 pub struct Cut {
     store: Arc<dyn Store>,
     away: watch::Sender<bool>,
+    /// Whether watches pass nothing on, without a word.
+    mute: Arc<AtomicBool>,
     /// How long each answer takes.
     distance: Duration,
     /// How long who asks waits for nothing.
@@ -29,7 +32,8 @@ impl Cut {
 
     /// The same, where each answer takes a while.
     pub fn far(store: Arc<dyn Store>, distance: Duration) -> Cut {
-        Cut { store, away: watch::Sender::new(false), distance, timeout: Duration::ZERO }
+        let (away, mute) = (watch::Sender::new(false), Arc::default());
+        Cut { store, away, mute, distance, timeout: Duration::ZERO }
     }
 
     /// The same, where it takes a while to notice that there is no answer.
@@ -40,6 +44,11 @@ impl Cut {
     /// Cuts the network, or mends it.
     pub fn set_away(&self, away: bool) {
         self.away.send_replace(away);
+    }
+
+    /// Has watches tell nothing of what happens, or tell again of what happens from then on.
+    pub fn set_mute(&self, mute: bool) {
+        self.mute.store(mute, Ordering::Relaxed);
     }
 
     async fn reachable(&self) -> Result<&dyn Store, StoreError> {
@@ -74,6 +83,7 @@ impl Store for Cut {
         let mut changes = self.reachable().await?.watch(prefix, from).await?;
         let mut cut = self.away.subscribe();
         let (to, watch) = mpsc::channel(1);
+        let mute = Arc::clone(&self.mute);
         tokio::spawn(async move {
             loop {
                 let item = tokio::select! {
@@ -81,6 +91,9 @@ impl Store for Cut {
                     item = changes.recv() => item,
                 };
                 let Some(item) = item else { return };
+                if item.is_ok() && mute.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let last = item.is_err();
                 if to.send(item).await.is_err() || last {
                     return;
