@@ -15,7 +15,7 @@ pub use event::{Event, MachineEvent, Ready, StateEvent, UnitEvent};
 pub use plan::{Changes, Move, Outlook};
 pub use schema::{
     Live, Machine, MachinePage, MachineStatus, Refusal, State, StatePage, Unit, UnitLive, UnitPage,
-    Why, WhyStatus,
+    Waiting, Why, WhyStatus,
 };
 
 /// Where version 1 of the API lives.

@@ -248,6 +248,21 @@ pub struct StatePage {
     /// Opaque; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
+    /// All units that wait and so have no state anywhere, in order of name; only on the first page.
+    /// Newer than fleet 1.0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
+}
+
+/// That a unit waits before it is placed: its machine was lost again and again, or vanished with
+/// most others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// The unit.
+    pub name: UnitName,
+    /// What for and until when, in one sentence.
+    pub reason: String,
 }
 
 /// Some machines, and where the next ones are.

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use fleet::api::{
     Changes, ErrorBody, ErrorDetail, Live, Machine, MachinePage, MachineStatus, Move, Outlook,
-    Refusal, State, StatePage, Unit, UnitLive, UnitPage, Why, WhyStatus,
+    Refusal, State, StatePage, Unit, UnitLive, UnitPage, Waiting, Why, WhyStatus,
 };
 use fleet::fleetd::registry::{EmbeddedStore, Registry};
 use fleet::model::{MachineId, SystemdState, TargetState, Timestamp};
@@ -154,6 +154,10 @@ fn refusal() -> Refusal {
     Refusal { machine_id: id(), primary_ip: text(), reason: text() }
 }
 
+fn waiting() -> Waiting {
+    Waiting { name: name(), reason: text() }
+}
+
 fn why(machine_ids: Vec<MachineId>, refusals: Vec<Refusal>) -> Why {
     Why { name: name(), status: WhyStatus::Placed, reason: text(), machine_ids, refusals }
 }
@@ -184,7 +188,11 @@ async fn its_schemas_are_the_wire_s_types() {
     };
     let token = Some(text());
     let units = UnitPage { units: vec![unit()], next_page_token: token.clone() };
-    let states = StatePage { states: vec![state()], next_page_token: token.clone() };
+    let states = StatePage {
+        states: vec![state()],
+        next_page_token: token.clone(),
+        waiting: vec![waiting()],
+    };
     let machines = MachinePage { machines: vec![machine()], next_page_token: token };
     let outlook = Outlook { units: vec![why(vec![], vec![])], moves: vec![moved(None, None)] };
     let changes = Changes { units: vec![unit()], destroy: vec![name()] };
@@ -204,6 +212,7 @@ async fn its_schemas_are_the_wire_s_types() {
         case("UnitLive", UnitLive { memory: 1 }, UnitLive { memory: 1 }),
         case("UnitOption", option(), option()),
         case("UnitPage", units, UnitPage::default()),
+        case("Waiting", waiting(), waiting()),
         case("Why", why(vec![id()], vec![refusal()]), why(vec![], vec![])),
     ];
     let document = document().await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use fleet::fleetd::engine::Change;
+use fleet::fleetd::engine::{Change, Waiting, waiting};
 use fleet::fleetd::registry::{StoredTrouble, UnitRecord};
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::UnitName;
@@ -21,6 +21,8 @@ enum Deed {
     Store(u8, u8, TargetState),
     Destroy(u8),
     Fail(u8),
+    /// Takes down three machines in a row, each of which comes back.
+    Bomb(u8),
     /// A machine that was lost comes back with a unit that nobody else has won yet.
     Win(u8, u8),
     Plan,
@@ -42,6 +44,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (0..8u8).prop_map(Deed::Fail),
         1 => (0..4000u64).prop_map(Deed::Pass),
         1 => (0..8u8, 0..5u8).prop_map(|(unit, machine)| Deed::Win(unit, machine)),
+        1 => (0..8u8).prop_map(Deed::Bomb),
         2 => Just(Deed::Plan),
     ]
 }
@@ -97,10 +100,24 @@ fn play(deeds: &[Deed]) -> World {
                 }
             }
             Deed::Fail(name) => world.fail(&unit(*name)),
+            Deed::Bomb(name) => (0..3).for_each(|_| bomb(&mut world, &unit(*name))),
             Deed::Plan => drop(decide(&mut world)),
         }
     }
     world
+}
+
+/// A unit takes its machine down, if it is on one; others take over before that is back.
+fn bomb(world: &mut World, name: &UnitName) {
+    settle(world);
+    let Some(home) = homes(world).get(name).and_then(|homes| homes.first().cloned()) else {
+        return;
+    };
+    world.kill(&home);
+    settle(world);
+    world.pass_secs(TTL_SECS + 1);
+    settle(world);
+    world.boot(&home, BTreeMap::new());
 }
 
 /// Decides once, as the engine would, and carries it out; whether there was anything to do.
@@ -178,6 +195,24 @@ proptest! {
                 let refusals = &plan.refused[name];
                 prop_assert_eq!(refusals.len(), world.cluster.machines.len(), "{}", name);
             }
+        }
+    }
+
+    /// A unit that has no live machine either waits, and that is told, or is refused by everyone.
+    #[test]
+    fn who_waits_is_told(deeds in prop::collection::vec(deed(), 0..60)) {
+        let mut world = play(&deeds);
+        settle(&mut world);
+        let (plan, cluster) = (world.plan(), &world.cluster);
+        let waiting = waiting(cluster, &world.moment());
+        let placeable = cluster.units.iter().filter(|(_, unit)| !unit.requirements.global);
+        for (name, stored) in placeable {
+            let runs = cluster.machines_of(name).any(|(id, _)| cluster.machines.contains_key(id));
+            let wanted = stored.desired > TargetState::Inactive && !name.is_template();
+            let waits = wanted && !runs && !plan.refused.contains_key(name);
+            prop_assert_eq!(waiting.contains_key(name), waits, "{}", name);
+            let pause = plan.paused.get(name).map(|pause| Waiting::Pause(*pause));
+            prop_assert!(pause.is_none_or(|pause| waiting[name] == pause), "{}", name);
         }
     }
 

@@ -4,7 +4,8 @@
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::registry::Cluster;
 use fleet::fleetd::systemd::Refusal;
-use fleet::model::TargetState::{Launched, Loaded};
+use fleet::model::TargetState::{Inactive, Launched, Loaded};
+use serde_json::{Value, json};
 
 use crate::support::asked::Asked;
 use crate::support::machines::{Machine, Machines, unit};
@@ -21,6 +22,12 @@ async fn why(cluster: &Machines, name: &str) -> String {
     why["reason"].as_str().unwrap().to_owned()
 }
 
+/// What the list of states says of units that wait, `null` if nothing.
+async fn waiting(cluster: &Machines, query: &str) -> Value {
+    let page = Asked::over(&cluster.registry).get(&format!("/fleet/v1/state{query}")).await;
+    page["waiting"].clone()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_unit_whose_machines_are_lost_waits_the_third_time() {
     let cluster = Machines::new();
@@ -32,6 +39,7 @@ async fn a_unit_whose_machines_are_lost_waits_the_third_time() {
         machine.until_standing(Standing::Member).await;
     }
     cluster.put("bomb.service", Some(SERVICE), Launched).await;
+    cluster.put("other.service", Some(SERVICE), Inactive).await;
     for lost in 1..=3 {
         cluster.until("placed", |c| c.machines_of(&unit("bomb.service")).count() == 1).await;
         let home = cluster.home("bomb.service").unwrap();
@@ -42,7 +50,17 @@ async fn a_unit_whose_machines_are_lost_waits_the_third_time() {
     assert_eq!(cluster.home("bomb.service"), None);
     let reason = why(&cluster, "bomb.service").await;
     assert!(reason.starts_with("its machine was lost 3 times since 20"), "{reason}");
+    let told = json!([{"name": "bomb.service", "reason": reason}]);
+    for (query, expected) in [
+        ("", &told),
+        ("?unitName=bomb.service", &told),
+        ("?unitName=other.service", &Value::Null),
+        ("?machineID=m0", &Value::Null),
+    ] {
+        assert_eq!(waiting(&cluster, query).await, *expected, "{query}");
+    }
     cluster.until("placed anew", |c| c.machines_of(&unit("bomb.service")).count() == 1).await;
+    assert_eq!(waiting(&cluster, "").await, Value::Null);
     cluster.put("bomb.service", None, Loaded).await;
     cluster.put("bomb.service", None, Launched).await;
     cluster.until("forgiven", |c| c.unit_troubles.is_empty()).await;

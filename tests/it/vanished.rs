@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fleet::api::Waiting;
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::engine::{Change, Moment, UnassignReason, departures, waits};
 use fleet::fleetd::registry::{
@@ -15,6 +16,7 @@ use fleet::model::TargetState::Launched;
 use fleet::model::{MachineId, Timestamp};
 use proptest::prelude::*;
 
+use crate::support::asked::Asked;
 use crate::support::cut::Cut;
 use crate::support::machines::{Machine, Machines, TTL, unit};
 use crate::support::world::{self, World};
@@ -249,6 +251,17 @@ async fn most_machines_get_time_to_come_back() {
     let waited =
         |c: &Cluster| c.lost.len() == 2 && c.lost.values().all(|lost| lost.until.is_some());
     cluster.until("waited for", waited).await;
+    let api = Asked::over(&cluster.registry);
+    for (query, names) in
+        [("", &["u1.service", "u2.service"][..]), ("?machineID=m2", &["u2.service"])]
+    {
+        let page = api.get(&format!("/fleet/v1/state{query}")).await;
+        let waiting: Vec<Waiting> = serde_json::from_value(page["waiting"].clone()).unwrap();
+        let told: Vec<&str> = waiting.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(told, names, "{query}");
+        let reason = &waiting[0].reason;
+        assert!(reason.contains(" vanished: 2 of 3 machines are missing"), "{reason}");
+    }
     cluster.put("new.service", Some(SERVICE), Launched).await;
     cluster.until_reported("new.service", &machines[0], "active").await;
     for machine in &mut machines[1..] {

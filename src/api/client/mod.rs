@@ -32,7 +32,8 @@ pub use tls::{TlsError, TlsFiles};
 use transport::{Answer, Transport};
 
 use super::{
-    BASE, Changes, Machine, MachinePage, Outlook, Ready, State, StatePage, Unit, UnitPage, Why,
+    BASE, Changes, Machine, MachinePage, Outlook, Ready, State, StatePage, Unit, UnitPage, Waiting,
+    Why,
 };
 use crate::unitfile::UnitName;
 
@@ -88,7 +89,21 @@ impl Client {
 
     /// What machines' systemd says, as far as it is asked for, in order of name, then of machine.
     pub async fn states_with(&self, query: &StateQuery) -> Result<Vec<State>, ClientError> {
-        self.all(&query.resource(), |page: StatePage| (page.states, page.next_page_token)).await
+        Ok(self.states_and_waiting(query).await?.0)
+    }
+
+    /// The same, and the units that have no state because they wait, in order of name.
+    pub async fn states_and_waiting(
+        &self,
+        query: &StateQuery,
+    ) -> Result<(Vec<State>, Vec<Waiting>), ClientError> {
+        let mut waiting = Vec::new();
+        let split = |page: StatePage| {
+            waiting.extend(page.waiting);
+            (page.states, page.next_page_token)
+        };
+        let states = self.all(&query.resource(), split).await?;
+        Ok((states, waiting))
     }
 
     /// Every live machine, in order of id.
@@ -159,7 +174,7 @@ impl Client {
     async fn all<P: DeserializeOwned, T>(
         &self,
         resource: &str,
-        split: impl Fn(P) -> (Vec<T>, Option<String>),
+        mut split: impl FnMut(P) -> (Vec<T>, Option<String>),
     ) -> Result<Vec<T>, ClientError> {
         let first = path(resource);
         let joint = if resource.contains('?') { '&' } else { '?' };

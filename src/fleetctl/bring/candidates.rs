@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::source::{self, Found, Origin};
 use crate::api::Unit;
+use crate::api::client::StateQuery;
 use crate::fleetctl::Context;
 use crate::fleetctl::error::Error;
 use crate::fleetctl::names::Named;
@@ -32,8 +33,8 @@ pub enum Contents {
         file: UnitFile,
         /// What is wanted of it.
         desired: TargetState,
-        /// Whether its last start is over, if that was asked.
-        over: bool,
+        /// Whether a start would begin it again, if that was asked.
+        rests: bool,
         /// Another text at hand, with the same options or others.
         other: Option<Found>,
     },
@@ -44,8 +45,8 @@ pub enum Contents {
 pub struct Search {
     /// The other text at hand, also of units that the cluster has.
     pub replace: bool,
-    /// Whether the last start of launched units is over.
-    pub ends: bool,
+    /// Whether a start would begin units again that are wanted launched.
+    pub rests: bool,
 }
 
 /// Finds out about every named unit. An error of one is kept with it, so that all can be told; an
@@ -57,15 +58,15 @@ pub async fn candidates(
 ) -> Result<Vec<Result<Candidate, Error>>, Error> {
     let client = &context.client;
     let units = try_join_all(named.keys().map(|name| client.unit(name))).await?;
-    let over = named.keys().zip(&units).map(async |(name, unit)| match unit {
-        Some(unit) if search.ends => is_over(context, name, unit).await,
+    let rests = named.keys().zip(&units).map(async |(name, unit)| match unit {
+        Some(unit) if search.rests => rests(context, name, unit).await,
         _ => Ok(false),
     });
-    let over = try_join_all(over).await?;
+    let rests = try_join_all(rests).await?;
     let wanted: Vec<Wanted> = named
         .into_iter()
-        .zip(units.into_iter().zip(over))
-        .map(|((name, argument), (unit, over))| Wanted { name, argument, unit, over })
+        .zip(units.into_iter().zip(rests))
+        .map(|((name, argument), (unit, rests))| Wanted { name, argument, unit, rests })
         .collect();
 
     // Only templates that can matter are asked for, and each once.
@@ -80,14 +81,19 @@ pub async fn candidates(
     Ok(wanted.into_iter().map(|wanted| wanted.search(&templates)).collect())
 }
 
-/// Whether a unit that is launched has come to the end of it. Global units are systemd's on each
-/// machine.
-async fn is_over(context: &Context, name: &UnitName, unit: &Unit) -> Result<bool, Error> {
-    if unit.current_state != Some(TargetState::Launched) {
+/// Whether a unit that is launched has come to the end of it, or one that shall be waits to be
+/// placed. One whose machine vanished does not: it may run there. Global units are systemd's on
+/// each machine.
+async fn rests(context: &Context, name: &UnitName, unit: &Unit) -> Result<bool, Error> {
+    let launched = unit.current_state == Some(TargetState::Launched);
+    let homeless = unit.current_state.is_some() && unit.machine_id.is_none();
+    let wanted = unit.desired_state == Some(TargetState::Launched);
+    if !(launched || homeless && wanted) {
         return Ok(false);
     }
-    let states = context.client.states_of(name).await?;
-    Ok(states.iter().any(|state| goal::is_over(unit, state)))
+    let query = StateQuery { unit: Some(name.clone()), ..StateQuery::default() };
+    let (states, waiting) = context.client.states_and_waiting(&query).await?;
+    Ok(homeless && !waiting.is_empty() || states.iter().any(|state| goal::is_over(unit, state)))
 }
 
 /// A named unit before its contents were searched for.
@@ -95,12 +101,12 @@ struct Wanted {
     name: UnitName,
     argument: String,
     unit: Option<Unit>,
-    over: bool,
+    rests: bool,
 }
 
 impl Wanted {
     fn search(self, templates: &BTreeMap<UnitName, Unit>) -> Result<Candidate, Error> {
-        let Self { name, argument, unit, over } = self;
+        let Self { name, argument, unit, rests } = self;
         let mut found = source::on_disk(&argument, &name)?;
         if found.is_none() {
             let template = name.template().and_then(|name| templates.get_key_value(&name));
@@ -117,7 +123,7 @@ impl Wanted {
                 let file = source::stored(&name, &unit)?;
                 let other = found.filter(|found| found.file.contents() != file.contents());
                 let desired = unit.desired_state.unwrap_or_default();
-                Contents::Stored { file, desired, over, other }
+                Contents::Stored { file, desired, rests, other }
             }
             (None, Some(found)) => Contents::New(found),
             (None, None) => return Err(source::nowhere(&argument, &name)),

@@ -54,8 +54,8 @@ pub async fn raise(context: &Context, verb: Verb, args: &RaiseArgs) -> Result<Ex
             Verb::Load | Verb::Start => Watch::open(context, &args.block).await,
         }
     };
-    // Only a start begins again what came to its end.
-    let search = Search { replace: args.replace, ends: verb == Verb::Start };
+    // Only a start begins again what rests.
+    let search = Search { replace: args.replace, rests: verb == Verb::Start };
     let candidates = candidates(context, named, search);
     let (mut watch, candidates) = tokio::try_join!(watch, candidates)?;
 
@@ -134,12 +134,12 @@ struct Chosen {
 }
 
 fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Result<Chosen, Error> {
-    let (file, desired, over, other) = match contents {
+    let (file, desired, rests, other) = match contents {
         Contents::New(Found { file, origin }) => {
             let step = Step::Store(verb.target());
             return Ok(Chosen { step, file, origin: Some(origin), had: None, ignored: None });
         }
-        Contents::Stored { file, desired, over, other } => (file, desired, over, other),
+        Contents::Stored { file, desired, rests, other } => (file, desired, rests, other),
     };
     // The same file is one with the same options.
     let (other, reworded): (Option<Found>, Option<Found>) = match other {
@@ -147,7 +147,7 @@ fn choose(verb: Verb, name: &UnitName, contents: Contents, replace: bool) -> Res
         other => (other, None),
     };
     let differs = other.is_some();
-    let step = step(verb, Stored { desired, differs, over }, replace)
+    let step = step(verb, Stored { desired, differs, rests }, replace)
         .map_err(|too_far_up| refusal(name, &too_far_up))?;
     let had = Some(desired);
     Ok(match (step, other) {

@@ -42,8 +42,9 @@ pub struct Stored {
     pub desired: TargetState,
     /// There is a file at hand, and it is another one.
     pub differs: bool,
-    /// Its last start is over: systemd has it inactive or failed.
-    pub over: bool,
+    /// Nothing comes of its last start any more, or not soon: systemd has it inactive or failed, or
+    /// it waits because its machine was lost again and again.
+    pub rests: bool,
 }
 
 /// What to change.
@@ -79,7 +80,7 @@ fn remedy(desired: TargetState) -> &'static str {
 /// The step for a unit that the cluster has. One that it does not have is stored.
 pub fn step(verb: Verb, stored: Stored, replace: bool) -> Result<Step, TooFarUp> {
     let target = verb.target();
-    let Stored { desired, differs, over } = stored;
+    let Stored { desired, differs, rests } = stored;
     if differs && replace {
         return if desired <= target {
             Ok(Step::Store(target))
@@ -87,7 +88,7 @@ pub fn step(verb: Verb, stored: Stored, replace: bool) -> Result<Step, TooFarUp>
             Err(TooFarUp { verb, desired })
         };
     }
-    if verb == Verb::Start && desired == TargetState::Launched && over {
+    if verb == Verb::Start && desired == TargetState::Launched && rests {
         return Ok(Step::Again);
     }
     // Submitting what is stored asks nothing of it, whatever it does at present.
@@ -118,24 +119,24 @@ mod tests {
         ] {
             // A file that differs counts only with --replace, and --replace only then.
             for (differs, replace) in [(false, false), (true, false), (false, true)] {
-                let stored = Stored { desired, differs, over: false };
+                let stored = Stored { desired, differs, rests: false };
                 assert_eq!(step(verb, stored, replace), Ok(expected), "{verb:?} {desired}");
             }
         }
     }
 
     #[test]
-    fn what_is_over_is_started_again() {
+    fn what_rests_is_started_again() {
         for (verb, desired, expected) in [
             (Start, Launched, Step::Again),
             (Start, Loaded, Step::Want(Launched)),
             (Load, Launched, Step::Want(Loaded)),
             (Submit, Launched, Step::Keep),
         ] {
-            let stored = Stored { desired, differs: false, over: true };
+            let stored = Stored { desired, differs: false, rests: true };
             assert_eq!(step(verb, stored, false), Ok(expected), "{verb:?} {desired}");
         }
-        let other_file = Stored { desired: Launched, differs: true, over: true };
+        let other_file = Stored { desired: Launched, differs: true, rests: true };
         assert_eq!(step(Start, other_file, true), Ok(Step::Store(Launched)));
     }
 
@@ -157,7 +158,7 @@ mod tests {
             } else {
                 Err(TooFarUp { verb, desired })
             };
-            let stored = Stored { desired, differs: true, over: false };
+            let stored = Stored { desired, differs: true, rests: false };
             assert_eq!(step(verb, stored, true), expected, "{verb:?} {desired}");
         }
     }

@@ -112,7 +112,8 @@ pub async fn run(context: &Context, args: &ListMachinesArgs) -> Result<ExitStatu
         documents.sort_by(|a, b| a.id.cmp(&b.id));
         let now = SystemTime::now().into();
         let row = |machine: &Machine| Row { machine: machine.clone(), full, now };
-        Ok(Listing { rows: documents.iter().map(row).collect(), documents })
+        let rows = documents.iter().map(row).collect();
+        Ok(Listing { documents, rows, notes: Vec::new() })
     };
     list::run(context, &args.list, &columns, live, look).await
 }

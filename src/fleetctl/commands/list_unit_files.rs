@@ -71,7 +71,7 @@ pub async fn run(context: &Context, args: &ListUnitFilesArgs) -> Result<ExitStat
             tokio::try_join!(context.client.units(), Machines::fetch(&context.client))?;
         documents.sort_by(|a, b| a.name.cmp(&b.name));
         let rows = documents.iter().filter_map(|unit| row(unit, &machines, full)).collect();
-        Ok(Listing { documents, rows })
+        Ok(Listing { documents, rows, notes: Vec::new() })
     };
     list::run(context, &args.list, &columns, false, look).await
 }

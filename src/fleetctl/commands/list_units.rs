@@ -17,6 +17,9 @@ use crate::model::Timestamp;
 
 /// List what the machines' systemd says of the units they have
 ///
+/// Units that are on no machine because they wait, for their machine was lost again and again or
+/// vanished with most others, are told on standard error.
+///
 /// Fields: unit, machine, load, active, sub, hash, since (when active last changed), uptime (of
 /// what is active), restarts (by systemd itself), memory (asked of the machines), pid, message (what
 /// failed on the machine, and when it is tried again).
@@ -96,8 +99,9 @@ pub async fn run(context: &Context, args: &ListUnitsArgs) -> Result<ExitStatus, 
     let query = StateQuery { live, ..StateQuery::default() };
     let full = args.list.table.full;
     let look = async || {
-        let states = context.client.states_with(&query);
-        let (mut documents, machines) = tokio::try_join!(states, Machines::fetch(&context.client))?;
+        let states = context.client.states_and_waiting(&query);
+        let ((mut documents, waiting), machines) =
+            tokio::try_join!(states, Machines::fetch(&context.client))?;
         documents.sort_by(|a, b| (&a.name, &a.machine_id).cmp(&(&b.name, &b.machine_id)));
         let now = SystemTime::now().into();
         let row = |state: &State| Row {
@@ -106,7 +110,9 @@ pub async fn run(context: &Context, args: &ListUnitsArgs) -> Result<ExitStatus, 
             full,
             now,
         };
-        Ok(Listing { rows: documents.iter().map(row).collect(), documents })
+        let rows = documents.iter().map(row).collect();
+        let notes = waiting.iter().map(|it| format!("waiting: {}: {}", it.name, it.reason));
+        Ok(Listing { rows, notes: notes.collect(), documents })
     };
     list::run(context, &args.list, &columns, live, look).await
 }

@@ -9,6 +9,7 @@ use super::table::{Change, Column, TableArgs};
 use super::watch;
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
+use crate::fleetctl::ui::Shown;
 
 /// The flags of every list.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +32,8 @@ pub struct Listing<D, R> {
     pub documents: Vec<D>,
     /// In the same order.
     pub rows: Vec<R>,
+    /// What is to be said beside it, a line each: no data, whatever the form.
+    pub notes: Vec<String>,
 }
 
 impl ListArgs {
@@ -60,6 +63,7 @@ pub async fn run<D: Serialize, R>(
     if !args.watch {
         let list = look().await?;
         context.ui.data(&args.output.render(&list.documents, || table(&list.rows))?)?;
+        list.notes.iter().for_each(|note| context.ui.note(note));
         return Ok(ExitStatus::Done);
     }
     let refresh = live || columns.iter().any(|column| column.change != Change::Told);
@@ -69,7 +73,8 @@ pub async fn run<D: Serialize, R>(
     };
     let look = async || {
         let list = look().await?;
-        args.output.render_next(&list.documents, || table(&list.rows))
+        let text = args.output.render_next(&list.documents, || table(&list.rows))?;
+        Ok(Shown { text, notes: list.notes })
     };
     watch::watch(context, screen, refresh, look).await
 }

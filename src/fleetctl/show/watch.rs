@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::api::client::{ClientError, News};
 use crate::fleetctl::Context;
 use crate::fleetctl::error::{Error, ExitStatus};
-use crate::fleetctl::ui::Screen;
+use crate::fleetctl::ui::{Screen, Shown};
 use crate::fleetctl::wait::pause::{RETRY, at};
 
 /// Events that come so soon after the first are part of the same change.
@@ -29,7 +29,7 @@ pub async fn watch(
     context: &Context,
     mut screen: Screen<'_>,
     refresh: bool,
-    look: impl AsyncFn() -> Result<String, Error>,
+    look: impl AsyncFn() -> Result<Shown, Error>,
 ) -> Result<ExitStatus, Error> {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => Ok(ExitStatus::Done),
@@ -42,7 +42,7 @@ async fn show(
     context: &Context,
     screen: &mut Screen<'_>,
     refresh: bool,
-    look: impl AsyncFn() -> Result<String, Error>,
+    look: impl AsyncFn() -> Result<Shown, Error>,
 ) -> Result<ExitStatus, Error> {
     let (mut follow, _) = context.client.follow().await?;
     let mut due = Some(Instant::now());
@@ -54,8 +54,8 @@ async fn show(
                 let seen = look().await;
                 rested = rest(began, Instant::now());
                 due = match seen {
-                    Ok(text) => {
-                        screen.show(text)?;
+                    Ok(shown) => {
+                        screen.show(shown)?;
                         refresh.then(|| rested.max(Instant::now() + REFRESH))
                     }
                     Err(Error::Client(error)) if !screen.is_blank() => {

@@ -15,7 +15,7 @@ use std::io::{self, IsTerminal, Write};
 pub use line::{Line, Sign};
 pub use printable::{printable, printable_lines};
 use progress::Progress;
-pub use screen::Screen;
+pub use screen::{Screen, Shown};
 pub use tint::{Tint, Tone};
 
 use super::error::Error;

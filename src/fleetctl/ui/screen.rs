@@ -5,11 +5,28 @@ use std::io;
 
 use terminal_size::{Height, terminal_size_of};
 
-use super::Ui;
+use super::{Ui, printable};
 use crate::fleetctl::error::Error;
 
 /// What a terminal has that does not tell.
 const USUAL_HEIGHT: u16 = 24;
+
+/// What is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Data as it is.
+    pub text: String,
+    /// What is said beside it, a line each.
+    pub notes: Vec<String>,
+}
+
+impl Shown {
+    /// All of it, for one place.
+    fn whole(&self) -> String {
+        let notes = self.notes.iter().map(|note| printable(note) + "\n");
+        self.text.clone() + &notes.collect::<String>()
+    }
+}
 
 /// Where the text is shown.
 #[derive(Debug)]
@@ -18,35 +35,39 @@ pub struct Screen<'u> {
     in_place: bool,
     /// What stands between one text and the next where they are not in place.
     between: &'static str,
-    text: Option<String>,
+    shown: Option<Shown>,
     notice: Option<String>,
 }
 
 impl<'u> Screen<'u> {
     pub(super) fn new(ui: &'u Ui, in_place: bool, between: &'static str) -> Self {
-        Self { ui, in_place, between, text: None, notice: None }
+        Self { ui, in_place, between, shown: None, notice: None }
     }
 
     /// Whether nothing has been shown yet.
     pub fn is_blank(&self) -> bool {
-        self.text.is_none()
+        self.shown.is_none()
     }
 
-    /// Shows the text, unless it stands there already.
-    pub fn show(&mut self, text: String) -> Result<(), Error> {
+    /// Shows the text, unless it stands there already; where it is not in place, its notes are talk.
+    pub fn show(&mut self, shown: Shown) -> Result<(), Error> {
         let noticed = self.notice.take().is_some();
         if noticed && !self.in_place {
             self.ui.note("up to date again");
         }
-        let before = self.text.replace(text);
-        if before == self.text && !(noticed && self.in_place) {
-            return Ok(());
-        }
+        let before = self.shown.replace(shown.clone());
         if self.in_place {
-            return self.draw();
+            let is_news = noticed || before.as_ref() != Some(&shown);
+            return if is_news { self.draw() } else { Ok(()) };
         }
-        let between = if before.is_some() { self.between } else { "" };
-        self.ui.data(&format!("{between}{}", self.text.as_deref().unwrap_or_default()))
+        if before.as_ref().is_none_or(|before| before.text != shown.text) {
+            let between = if before.is_some() { self.between } else { "" };
+            self.ui.data(&format!("{between}{}", shown.text))?;
+        }
+        if before.is_none_or(|before| before.notes != shown.notes) {
+            shown.notes.iter().for_each(|note| self.ui.note(note));
+        }
+        Ok(())
     }
 
     /// Says why the text may no longer be true; until the next text, and only once.
@@ -64,9 +85,9 @@ impl<'u> Screen<'u> {
     fn draw(&self) -> Result<(), Error> {
         let size = terminal_size_of(io::stdout());
         let height = size.map_or(USUAL_HEIGHT, |(_, Height(height))| height);
-        let text = self.text.as_deref().unwrap_or_default();
+        let text = self.shown.as_ref().map(Shown::whole).unwrap_or_default();
         let notice = self.notice.as_ref().map(|notice| self.ui.warning(notice));
-        self.ui.data(&frame(text, notice.as_deref(), height.into()))
+        self.ui.data(&frame(&text, notice.as_deref(), height.into()))
     }
 }
 
@@ -103,6 +124,12 @@ mod tests {
     fn nothing_of_the_frame_before_is_left() {
         let frame = frame("A\tB\nc\td\n", None, 9);
         assert_eq!(frame, "\x1b[H\x1b[?7l\x1b[KA\tB\n\x1b[Kc\td\n\x1b[J\x1b[?7h");
+    }
+
+    #[test]
+    fn notes_stand_below_the_text_and_steer_nothing() {
+        let shown = Shown { text: "A\nb\n".to_owned(), notes: vec!["c\x1b[2J".to_owned()] };
+        assert_eq!(shown.whole(), "A\nb\nc\u{fffd}[2J\n");
     }
 
     #[test]

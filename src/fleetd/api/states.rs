@@ -7,7 +7,9 @@ use serde::Deserialize;
 use super::answer::ApiError;
 use super::ask::{Asked, Named};
 use super::{Api, entity, live, page};
-use crate::api::{self, StatePage};
+use crate::api::{self, StatePage, Waiting};
+use crate::fleetd::clock;
+use crate::fleetd::engine::{self, Moment};
 use crate::fleetd::registry::{About, Cluster, Mirror, Revision, StateRecord};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -25,6 +27,15 @@ pub struct ListQuery {
     live: bool,
 }
 
+impl ListQuery {
+    /// Whether this unit is asked for, on or because of this machine.
+    fn is_for(&self, unit: &UnitName, machine: Option<&MachineId>) -> bool {
+        let machine = machine.map(MachineId::as_str);
+        self.unit_name.as_deref().is_none_or(|wanted| unit.as_str() == wanted)
+            && self.machine_id.as_deref().is_none_or(|wanted| machine == Some(wanted))
+    }
+}
+
 /// `GET /state`.
 pub async fn list(
     State(api): State<Api>,
@@ -36,16 +47,23 @@ pub async fn list(
     let cluster = mirror.read();
     let all =
         cluster.states.iter().flat_map(|(name, on)| on.iter().map(move |(id, s)| (name, id, s)));
-    let asked_for = all.filter(|(name, machine, _)| {
-        query.machine_id.as_deref().is_none_or(|wanted| machine.as_str() == wanted)
-            && query.unit_name.as_deref().is_none_or(|wanted| name.as_str() == wanted)
-    });
+    let asked_for = all.filter(|(name, machine, _)| query.is_for(name, Some(machine)));
     // A space sorts before every character of a name, so keys sort as (name, machine) does.
     let key = |(name, machine, _): &(_, _, _)| format!("{name} {machine}");
     let page = page::page(asked_for, start.as_deref(), api.token_limit(), key);
     let described = |(name, id, record)| state(&cluster, name, id, record, question);
     let states = page.entries.into_iter().map(described).collect();
-    Ok(Json(StatePage { states, next_page_token: page.next }))
+    let waiting = if start.is_none() { waiting(&cluster, &query) } else { Vec::new() };
+    Ok(Json(StatePage { states, next_page_token: page.next, waiting }))
+}
+
+/// The units that have no state because they wait. Of a machine: those that wait for it.
+fn waiting(cluster: &Cluster, query: &ListQuery) -> Vec<Waiting> {
+    let all = engine::waiting(cluster, &Moment::at(clock::now())).into_iter();
+    let asked_for = all.filter(|(name, waiting)| query.is_for(name, waiting.machine()));
+    let told = asked_for
+        .map(|(name, waiting)| Waiting { name: name.clone(), reason: waiting.to_string() });
+    told.collect()
 }
 
 /// The query of one state.

@@ -8,7 +8,7 @@ use super::answer::{ApiError, unreadable};
 use super::ask::Named;
 use crate::api::{Refusal, Why, WhyStatus};
 use crate::fleetd::clock;
-use crate::fleetd::engine::{self, Change, Moment, Plan, schedule, waits};
+use crate::fleetd::engine::{self, Change, Moment, Plan, Waiting, schedule, waits};
 use crate::fleetd::registry::Cluster;
 use crate::model::{MachineId, Requirements, TargetState};
 use crate::unitfile::UnitName;
@@ -89,7 +89,7 @@ fn placed(
         return format!("global: on {live} of {} machines", cluster.machines.len());
     }
     if let Some(wait) = waits(cluster, moment).get(&machines[0]) {
-        return format!("{} vanished: {wait}", machines[0].short());
+        return Waiting::Vanished(machines[0].clone(), *wait).to_string();
     }
     match (cluster.holders.get(name), wants.machine_of.first()) {
         (Some(holder), _) if holder.machine != machines[0] => {

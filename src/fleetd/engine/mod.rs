@@ -2,8 +2,8 @@
 //! writes each machine's schedule.
 //!
 //! `schedule` decides and is pure, as are `departed`, `format`, `litter`, `trouble` and `vanished`;
-//! `apply` writes their decisions, under the leader's key. This room must not know systemd, nor how
-//! a machine carries its schedule out.
+//! `apply` writes their decisions, under the leader's key; `waiting` tells of them. This room must
+//! not know systemd, nor how a machine carries its schedule out.
 
 mod apply;
 mod board;
@@ -20,6 +20,7 @@ mod plan;
 mod schedule;
 mod trouble;
 mod vanished;
+mod waiting;
 
 pub use departed::{Departure, Departures, Fate, departures};
 pub use filter::Refusal;
@@ -30,3 +31,4 @@ pub use plan::{AssignReason, Change, Decision, Plan, UnassignReason, UpdateReaso
 pub use schedule::schedule;
 pub use trouble::{Pause, Trouble, Troubles, troubles};
 pub use vanished::{Moment, Wait, waits};
+pub use waiting::{Waiting, waiting};

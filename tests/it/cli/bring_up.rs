@@ -3,7 +3,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use fleet::api::{Refusal, Why, WhyStatus};
+use fleet::api::{Refusal, Waiting, Why, WhyStatus};
 use fleet::model::TargetState;
 use tokio::sync::Notify;
 
@@ -66,6 +66,34 @@ fn a_failed_start_is_told_and_the_others_go_on() {
         "error: bad.service on 2a3b4c5d.../172.17.8.102: it failed (result exit-code, status 3)\n\
          hint: `fleetctl status bad.service` and `fleetctl journal bad.service` show more\n",
     );
+}
+
+#[test]
+fn start_of_what_waits_begins_it_again() {
+    let wait = || {
+        let reason = "its machine was lost 3 times".to_owned();
+        vec![Waiting { name: name("hello.service"), reason }]
+    };
+    let away = |cluster: &mut Cluster, home: Option<&str>| {
+        cluster.has("hello.service", HELLO, TargetState::Launched);
+        cluster.change("hello.service", |unit| {
+            unit.current_state = Some(TargetState::Inactive);
+            unit.machine_id = home.map(machine);
+        });
+    };
+    // Only who has no machine at all: where it vanished, the unit may run on.
+    for (waiting, home, writes) in [
+        (wait(), None, &["PUT units/hello.service"; 2][..]),
+        (Vec::new(), None, &[]),
+        (wait(), Some(M2), &[]),
+    ] {
+        let bench = Bench::new(|cluster| {
+            away(cluster, home);
+            cluster.waiting = waiting;
+        });
+        bench.run("start --no-block hello").is(0, "Triggered unit hello.service start\n", "");
+        assert_eq!(bench.script.lock().writes(), writes, "{home:?}");
+    }
 }
 
 /// The unit fails, and its machine reports each of these as what it said last, one after another.

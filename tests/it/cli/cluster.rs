@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fleet::api::{Event, Machine, MachineEvent, Ready, State, StateEvent, Unit, UnitEvent, Why};
+use fleet::api::{
+    Event, Machine, MachineEvent, Ready, State, StateEvent, Unit, UnitEvent, Waiting, Why,
+};
 use fleet::model::{MachineId, SystemdState, TargetState};
 use fleet::unitfile::{UnitFile, UnitName};
 use tokio::sync::{Notify, broadcast};
@@ -22,6 +24,8 @@ pub struct Cluster {
     /// Those that left or were lost.
     pub gone: Vec<Machine>,
     pub whys: BTreeMap<UnitName, Why>,
+    /// Units that wait, and so have no state.
+    pub waiting: Vec<Waiting>,
     /// Every request that was made: method and what follows the version.
     pub asked: Vec<String>,
     /// Refuse each request that begins with this, with this status and message.
@@ -56,6 +60,7 @@ impl Default for Cluster {
             machines: vec![machine(M1, "172.17.8.101", "a"), machine(M2, "172.17.8.102", "b")],
             gone: Vec::new(),
             whys: BTreeMap::new(),
+            waiting: Vec::new(),
             asked: Vec::new(),
             refuse: None,
             hold: None,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use fleet::api::{Refusal, Why, WhyStatus};
+use fleet::api::{Refusal, Waiting, Why, WhyStatus};
 use fleet::model::TargetState::{Inactive, Launched};
 
 use super::bench::Bench;
@@ -38,6 +38,27 @@ fn list_units() {
     let full = format!("everywhere.service\t{M1}/172.17.8.101\n");
     let ended = bench.run("list-units --no-legend --full --fields=unit,machine");
     assert!(ended.stdout.starts_with(&full), "{ended}");
+}
+
+#[test]
+fn units_that_wait_are_told_beside_the_list() {
+    let wait = |unit: &str, reason: &str| Waiting { name: name(unit), reason: reason.to_owned() };
+    let waiting = [
+        wait("bomb.service", "its machine was lost 3 times"),
+        wait("web.service", "2 machines\x1b[2J vanished"),
+    ];
+    let bench = Bench::new(|cluster| {
+        cluster.has("hello.service", HELLO, Launched);
+        cluster.report("hello.service", M1, "active running", Some("done"));
+        cluster.waiting = waiting.to_vec();
+    });
+    let told = "waiting: bomb.service: its machine was lost 3 times\n\
+                waiting: web.service: 2 machines\u{fffd}[2J vanished\n";
+    bench.run("list-units --no-legend --fields=unit").is(0, "hello.service\n", told);
+    for form in ["json", "yaml"] {
+        let ended = bench.run(&format!("list-units --output={form}"));
+        assert!(!ended.stdout.contains("waiting") && ended.stderr == told, "{ended}");
+    }
 }
 
 #[test]

@@ -188,7 +188,10 @@ fn states(cluster: &Cluster, query: &str) -> Response {
     let states = cluster.states.values();
     let states = states.filter(|state| unit.is_none_or(|unit| state.name.as_str() == unit));
     let states = states.cloned().map(|s| State { live: s.live.filter(|_| live), ..s });
-    json(&StatePage { states: states.collect(), next_page_token: None })
+    let waiting = cluster.waiting.iter();
+    let waiting = waiting.filter(|it| unit.is_none_or(|unit| it.name.as_str() == unit)).cloned();
+    let (states, waiting) = (states.collect(), waiting.collect());
+    json(&StatePage { states, next_page_token: None, waiting })
 }
 
 fn json(value: &impl Serialize) -> Response {

@@ -1,10 +1,10 @@
 //! Lists that are shown again whenever the cluster changes.
 
-use fleet::api::{Machine, State};
+use fleet::api::{Machine, State, Waiting};
 use fleet::model::TargetState::Launched;
 
 use super::bench::Bench;
-use super::cluster::{Cluster, M1};
+use super::cluster::{Cluster, M1, name};
 
 const FILE: &str = "[Service]\nExecStart=/bin/true\n";
 
@@ -25,6 +25,25 @@ fn a_table_follows_each_change() {
     let tables = "UNIT\t\tACTIVE\nhello.service\tactivating\n\n\
                   UNIT\t\tACTIVE\nhello.service\tactive\n";
     running.end().is(0, tables, "");
+}
+
+#[test]
+fn units_that_wait_are_told_when_that_changes() {
+    let bench = Bench::new(scene);
+    let running = bench.start("list-units --watch --no-legend --fields=active");
+    running.until("activating\n");
+    {
+        let mut cluster = bench.script.lock();
+        let reason = "its machine was lost 3 times".to_owned();
+        cluster.waiting = vec![Waiting { name: name("bomb.service"), reason }];
+        cluster.report("hello.service", M1, "active running", Some("done"));
+    }
+    running.until("activating\n\nactive\n");
+    bench.script.lock().report("hello.service", M1, "inactive dead", Some("done"));
+    running.until("\ninactive\n");
+    running.signal("INT");
+    let tables = "activating\n\nactive\n\ninactive\n";
+    running.end().is(0, tables, "waiting: bomb.service: its machine was lost 3 times\n");
 }
 
 #[test]
