@@ -40,8 +40,11 @@ struct State {
     current: BTreeMap<UnitName, StateRecord>,
     /// Of these it is not to be told yet.
     withheld: BTreeSet<UnitName>,
-    /// What the store was told, under this lease; `None` where the answer was lost.
+    /// What the store was told; `None` where the answer was lost.
     reported: BTreeMap<UnitName, Option<StateRecord>>,
+    /// Under which lease: also while the machine is not of the cluster, since it may come back under
+    /// the same.
+    reported_under: Option<LeaseId>,
 }
 
 /// A change to report; `None`: the unit is gone.
@@ -58,7 +61,7 @@ impl Publisher {
     /// What an earlier fleetd reported under the lease that is taken up again.
     pub fn resume(&self, lease: LeaseId, reported: BTreeMap<UnitName, StateRecord>) {
         let mut state = self.shared.lock();
-        state.lease = Some(lease);
+        (state.lease, state.reported_under) = (Some(lease), Some(lease));
         state.reported = reported.into_iter().map(|(name, is)| (name, Some(is))).collect();
     }
 
@@ -72,8 +75,7 @@ impl Publisher {
     ) {
         let mut state = self.shared.lock();
         if state.lease != lease {
-            state.lease = lease;
-            state.reported.clear();
+            state.under(lease);
         }
         state.current = current;
         state.withheld = withheld;
@@ -95,7 +97,7 @@ impl Shared {
     /// Changes what is known of the store, if that is still under this lease.
     fn under(&self, lease: LeaseId, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
-        if state.lease == Some(lease) {
+        if state.reported_under == Some(lease) {
             change(&mut state);
         }
     }
@@ -117,6 +119,21 @@ impl State {
                 Some(record) => drop(self.reported.insert(name, Some(record))),
                 None => drop(self.reported.remove(&name)),
             }
+        }
+    }
+
+    /// Goes on under this lease. What went with another one is forgotten; what was told under the same,
+    /// before the machine was of the cluster again, may have been taken away by the engine.
+    fn under(&mut self, lease: Option<LeaseId>) {
+        self.lease = lease;
+        if lease.is_none() {
+            return;
+        }
+        if self.reported_under == lease {
+            self.reported.values_mut().for_each(|told| *told = None);
+        } else {
+            self.reported_under = lease;
+            self.reported.clear();
         }
     }
 
@@ -210,4 +227,27 @@ fn refused_status(hash: UnitHash) -> Status {
     let [load, active, sub] = ["error", "failed", "failed"].map(str::to_owned);
     let state = SystemdState { load, active, sub };
     Status { linked: Some(hash), state, ..Status::not_found() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What there is to report of a unit that is here no more, after it was told under this lease, and
+    /// the machine was not of the cluster for a while.
+    fn told_under(before: i64, now: i64) -> Vec<Report> {
+        let gone = UnitName::parse("gone.service").unwrap();
+        let mut state = State::default();
+        state.under(Some(LeaseId(before)));
+        state.doubt(vec![(gone, None)]);
+        state.under(None);
+        state.under(Some(LeaseId(now)));
+        state.reports()
+    }
+
+    #[test]
+    fn what_was_told_is_taken_back_under_the_same_session_and_goes_with_another() {
+        assert!(matches!(&told_under(1, 1)[..], [(name, None)] if name.as_str() == "gone.service"));
+        assert_eq!(told_under(1, 2), []);
+    }
 }
