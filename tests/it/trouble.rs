@@ -102,3 +102,23 @@ async fn a_step_that_failed_is_told_until_it_succeeds() {
     cluster.until_reported("a.service", &m1, "inactive").await;
     cluster.until("forgotten", |c| message(c).is_none()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_failed_is_told_no_longer_than_the_unit_runs() {
+    let cluster = Machines::new();
+    let m1 = cluster.boot("m1").await;
+    let name = unit("a.service");
+    cluster.put("a.service", Some(SERVICE), Launched).await;
+    cluster.until_reported("a.service", &m1, "active").await;
+    m1.units.refuse(Refusal::Stop, &name);
+    cluster.put("a.service", None, Loaded).await;
+    let state = |c: &Cluster| c.states.get(&name)?.get(&m1.id).cloned();
+    cluster.until("told", |c| state(c).is_some_and(|it| it.message.is_some())).await;
+    m1.units.exit(&name, 0);
+    let ended = |c: &Cluster| {
+        let ended = state(c).filter(|it| it.active == "inactive");
+        assert!(ended.as_ref().is_none_or(|it| it.message.is_none()), "{ended:?}");
+        ended.is_some()
+    };
+    cluster.until("ended by itself", ended).await;
+}

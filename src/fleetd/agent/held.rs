@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::diff::Here;
 use super::task::Action;
 use super::{Agent, Wake};
 use crate::fleetd::backoff::Backoff;
@@ -24,7 +25,9 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 pub struct Hindrance {
     /// How many times in a row a step failed.
     pub times: u32,
-    /// What failed last, and why.
+    /// What failed last.
+    pub step: Action,
+    /// That, and why.
     pub why: String,
     /// When it is tried again.
     pub until: Timestamp,
@@ -38,6 +41,17 @@ fn pause(times: u32) -> Duration {
     FIRST.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST)
 }
 
+impl Here {
+    /// It has ended: that it could not be stopped keeps it from nothing any more.
+    pub(super) fn ended(&mut self) {
+        let stops =
+            |hindrance: &mut Hindrance| matches!(hindrance.step, Action::Stop | Action::Kill);
+        if self.hindrance.take_if(stops).is_some() {
+            self.held_back = false;
+        }
+    }
+}
+
 impl Agent {
     /// Says why a step failed, and leaves the unit alone for a while.
     pub(super) fn hold_back(&mut self, name: &UnitName, step: Action, error: &dyn Error) {
@@ -48,7 +62,8 @@ impl Agent {
         let pause = Backoff::once(pause(times));
         tracing::error!(unit = %name, error = %chain(error), "cannot {step}; trying again in {pause:.1?}");
         let why = format!("cannot {step}: {}", chain(error));
-        here.hindrance = Some(Hindrance { times, why, until: clock::now().after(pause), wanted });
+        here.hindrance =
+            Some(Hindrance { times, step, why, until: clock::now().after(pause), wanted });
         self.leave_alone(name, pause);
     }
 

@@ -112,6 +112,9 @@ impl Agent {
         if !status.job_pending {
             here.asked = None;
         }
+        if status.state.is_inactive() {
+            here.ended();
+        }
         here.status = Some(status).filter(|status| *status != Status::not_found());
     }
 
