@@ -16,7 +16,7 @@ use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::clock;
 use crate::fleetd::registry::{
-    Disturbance, FORMAT, LeaseId, MachineRecord, Present, Revision, StoreError, Whose, reads,
+    Disturbance, FIRST_FORMAT, LeaseId, MachineRecord, Present, Revision, StoreError, Whose, reads,
 };
 use crate::model::Requirements;
 use crate::unitfile::UnitName;
@@ -216,7 +216,7 @@ impl Agent {
     /// Nor does a store in a form that this fleetd would misread.
     async fn of_this_cluster(&self, token: Token) -> Result<Token, AgentError> {
         let Whose { cluster: found, format } = self.registry.whose(token.cluster).await?;
-        let own = self.record.format.unwrap_or(FORMAT);
+        let own = self.record.format.unwrap_or(FIRST_FORMAT);
         if !reads(own, format) {
             return Err(AgentError::OtherFormat { stored: format, own });
         }

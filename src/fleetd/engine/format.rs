@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::fleetd::registry::{Cluster, FORMAT};
+use crate::fleetd::registry::{Cluster, FIRST_FORMAT};
 
 /// That the store has another format from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Raise {
 /// What a leader of format `own` makes of the store's. `None`: it stays.
 pub fn raise(cluster: &Cluster, own: u32) -> Option<Raise> {
     let machines = cluster.machines.values();
-    let oldest = machines.map(|machine| machine.record.format.unwrap_or(FORMAT)).min()?;
+    let oldest = machines.map(|machine| machine.record.format.unwrap_or(FIRST_FORMAT)).min()?;
     let to = oldest.min(own);
     (cluster.format.is_none_or(|stored| stored < to)).then_some(Raise { to })
 }

@@ -25,7 +25,8 @@ use crate::fleetd::chain::chain;
 use crate::fleetd::clock;
 use crate::fleetd::metrics::Metrics;
 use crate::fleetd::registry::{
-    Cluster, FORMAT, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError, reads,
+    Cluster, FIRST_FORMAT, Key, LeaderRecord, Leadership, Mirror, Registry, Revision, StoreError,
+    reads,
 };
 use crate::model::{MachineId, Timestamp};
 
@@ -145,7 +146,7 @@ impl Engine {
     }
 
     fn own_format(&self) -> u32 {
-        self.settings.candidate.format.unwrap_or(FORMAT)
+        self.settings.candidate.format.unwrap_or(FIRST_FORMAT)
     }
 
     /// Leaves a store in a form that this engine would misread to others, until that changes.

@@ -5,9 +5,11 @@ use super::Registry;
 use super::keys::Key;
 use super::store::{Revision, StoreError};
 
-/// The format that this fleetd writes; the first one, which a store has that says none, and which a
-/// fleetd reads that tells none.
+/// The newest format that this fleetd reads and writes.
 pub const FORMAT: u32 = 1;
+
+/// What a store has that says none, and what a fleetd reads that tells none: whatever [`FORMAT`] is.
+pub const FIRST_FORMAT: u32 = 1;
 
 /// Whether a fleetd of one format reads a store of another: its own, and the one before.
 pub fn reads(own: u32, stored: u32) -> bool {

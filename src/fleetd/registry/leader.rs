@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
 use super::Registry;
-use super::format::FORMAT;
+use super::format::FIRST_FORMAT;
 use super::keys::Key;
 use super::records::{LeaderRecord, encode, readable};
 use super::session::only;
@@ -95,7 +95,7 @@ impl Registry {
         match won {
             Some(mut won) => {
                 let format = won.results.pop().and_then(only).as_ref().and_then(readable);
-                let format = format.unwrap_or(FORMAT);
+                let format = format.unwrap_or(FIRST_FORMAT);
                 Ok(Some(Leadership { lease, term: won.revision, format }))
             }
             None => {

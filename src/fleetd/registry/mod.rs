@@ -30,7 +30,7 @@ pub use cluster::{Cluster, StoredHolder, StoredKnown, StoredMachine, StoredTroub
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use foreign::{Fault, Foreign};
-pub use format::{FORMAT, reads};
+pub use format::{FIRST_FORMAT, FORMAT, reads};
 pub use keys::{Key, schedule_of};
 pub use leader::Leadership;
 pub use machines::MetadataChange;

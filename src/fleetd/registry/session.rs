@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::format::FORMAT;
+use super::format::FIRST_FORMAT;
 use super::keys::Key;
 use super::records::{
     HolderRecord, KnownRecord, MachineRecord, StateRecord, UnitRecord, encode, readable,
@@ -75,7 +75,8 @@ impl Registry {
             (vec![format.clone(), put(new)], vec![format, Op::Get(key.clone())]);
         let mut results = self.store.commit(Txn { when, then, otherwise }).await?.results;
         let entry = results.pop().and_then(only);
-        let format = results.pop().and_then(only).as_ref().and_then(readable).unwrap_or(FORMAT);
+        let format =
+            results.pop().and_then(only).as_ref().and_then(readable).unwrap_or(FIRST_FORMAT);
         let whose = |cluster| Whose { cluster, format };
         let Some(entry) = entry else { return Ok(whose(new)) };
         match (readable(&entry), known) {
