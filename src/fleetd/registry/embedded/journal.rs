@@ -13,6 +13,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
+use redb::backends::FileBackend;
 use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };
@@ -76,7 +77,9 @@ impl Journal {
     /// Opens or creates the file; blocks.
     pub(super) fn open(path: &Path) -> Result<(Journal, Contents), redb::Error> {
         let file = open_private(path)?;
-        let mut database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
+        let file = FileBackend::new(file)?;
+        let mut database =
+            Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(file)?;
         // redb takes a file that was closed in order at its word, and a bit that flipped on the disk
         // would end up in a unit file. Everything is read once anyway, so check it.
         if !database.check_integrity()? {
