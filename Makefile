@@ -71,7 +71,7 @@ check: ## what CI holds against a change besides the tests
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --document-private-items
-	CARGO_TARGET_DIR=target cargo check --manifest-path fuzz/Cargo.toml
+	CARGO_TARGET_DIR=target cargo check --locked --manifest-path fuzz/Cargo.toml
 	shellcheck -x $(SHELL_SCRIPTS)
 	command -v cargo-deny >/dev/null || cargo install --quiet --locked cargo-deny@$(CARGO_DENY)
 	cargo deny --locked check bans licenses sources

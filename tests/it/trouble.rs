@@ -5,6 +5,7 @@ use fleet::fleetd::agent::Standing;
 use fleet::fleetd::registry::Cluster;
 use fleet::fleetd::systemd::Refusal;
 use fleet::model::TargetState::{Inactive, Launched, Loaded};
+use fleet::unitfile::UnitName;
 use serde_json::{Value, json};
 
 use crate::support::asked::Asked;
@@ -86,8 +87,8 @@ async fn a_unit_that_failed_to_start_is_placed_elsewhere_next_time() {
     cluster.until_reported("picky.service", &m2, "active").await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_step_that_failed_is_told_until_it_succeeds() {
+/// A machine on which a unit is to be stopped, which systemd does not do at first.
+async fn whose_stop_is_refused_once() -> (Machines, Machine, UnitName) {
     let cluster = Machines::new();
     let m1 = cluster.boot("m1").await;
     let name = unit("a.service");
@@ -95,6 +96,12 @@ async fn a_step_that_failed_is_told_until_it_succeeds() {
     cluster.until_reported("a.service", &m1, "active").await;
     m1.units.refuse(Refusal::Stop, &name);
     cluster.put("a.service", None, Loaded).await;
+    (cluster, m1, name)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_failed_is_told_until_it_succeeds() {
+    let (cluster, m1, name) = whose_stop_is_refused_once().await;
     let message = |c: &Cluster| c.states.get(&name)?.get(&m1.id)?.message.clone();
     let told =
         |c: &Cluster| message(c).is_some_and(|said| said.contains("it is tried again at 20"));
@@ -105,13 +112,7 @@ async fn a_step_that_failed_is_told_until_it_succeeds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_failed_is_told_no_longer_than_the_unit_runs() {
-    let cluster = Machines::new();
-    let m1 = cluster.boot("m1").await;
-    let name = unit("a.service");
-    cluster.put("a.service", Some(SERVICE), Launched).await;
-    cluster.until_reported("a.service", &m1, "active").await;
-    m1.units.refuse(Refusal::Stop, &name);
-    cluster.put("a.service", None, Loaded).await;
+    let (cluster, m1, name) = whose_stop_is_refused_once().await;
     let state = |c: &Cluster| c.states.get(&name)?.get(&m1.id).cloned();
     cluster.until("told", |c| state(c).is_some_and(|it| it.message.is_some())).await;
     m1.units.exit(&name, 0);
