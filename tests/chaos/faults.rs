@@ -19,7 +19,7 @@ const WHILE: Duration = Duration::from_secs(6);
 /// Longer than a session of 10 s lives after its last renewal.
 const PAST_TTL: Duration = Duration::from_secs(14);
 
-const LONG: Duration = Duration::from_secs(30);
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// One kind of fault.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +90,7 @@ pub const ALL: [Fault; 23] = [
     fault("a machine joins, and dies", Visit, Harm::Dead, MOMENT),
     fault("etcd's leader killed", ToLeader("kill", "start"), Harm::None, WHILE),
     fault("etcd's leader frozen", ToLeader("pause", "resume"), Harm::None, WHILE),
-    fault("etcd's quorum away", ToMost("kill", "start"), Harm::Storeless, LONG),
+    fault("etcd's quorum away", ToMost("kill", "start"), Harm::Storeless, A_MINUTE),
     fault("etcd full (NOSPACE)", InEtcd(FILL_ETCD, EMPTY_ETCD), Harm::None, PAST_TTL),
     fault("etcd compacted, defragmented", InEtcd(COMPACT, ""), Harm::None, MOMENT),
 ];
