@@ -97,7 +97,7 @@ fn a_plan_is_a_document_too() {
     std::fs::remove_file(road.bench.folder().join("units/far.service")).unwrap();
     let refused = "error: --output gives a plan as data, and needs --dry-run\n";
     road.run("apply units --yes -o json").is(1, "", refused);
-    road.run("apply units --yes --no-block").code(0);
+    road.run("apply units --yes").code(0);
     let nothing = "moves: []\nsteps: []\nsummary:\n  unchanged: 1\n";
     let ended = road.run("apply units --dry-run --output=yaml");
     let lines =
