@@ -50,7 +50,7 @@ fn a_folder_is_shown_made_and_then_found_as_it_is() {
 fn a_change_is_shown_line_by_line() {
     let road = Road::new();
     stack(&road.bench);
-    road.run("apply units --yes --no-block").code(0);
+    road.run("apply units --yes").code(0);
     road.bench.file("units/db.service", "# fleet: state=loaded\n[Service]\nExecStart=/bin/db2\n");
     road.bench.file("units/app.service", format!("# fleet: state=inactive\n{APP}"));
     road.bench.file("units/far.service", PINNED);
@@ -163,7 +163,7 @@ fn prune_destroys_what_no_file_names() {
         road.bench.file(unit, DB);
         road.run(&format!("submit {unit}")).code(0);
     }
-    road.run("apply units --yes --no-block").code(0);
+    road.run("apply units --yes").code(0);
     road.run("apply units").is(0, "2 unchanged\n", "");
     let web = "- web@1.service: destroy\n1 to destroy, 2 unchanged\n";
     road.run("apply units --prune=w* --dry-run").is(2, web, "");
