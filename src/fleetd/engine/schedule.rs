@@ -131,9 +131,12 @@ impl<'a> Pass<'a> {
     /// what runs there need not be stopped. Those that must be beside it are placed anew.
     fn hand_back(&mut self, units: &[Wanted<'a>]) {
         for &(name, unit) in units {
+            let Some(home) = self.board.machines_of(name).next() else { continue };
+            // Most are where they are held, and need no look at the machine.
+            if self.board.cluster.live_holder(name) == Some(home) {
+                continue;
+            }
             let Some(holder) = self.holder(name, unit) else { continue };
-            let home = self.board.machines_of(name).next().filter(|home| *home != holder);
-            let Some(home) = home else { continue };
             self.drop_from(name, home, UnassignReason::HeldBy(holder.clone()));
             for (follower, _) in self.followers(name, home) {
                 let refusal = Refusal::TargetElsewhere(name.clone());
