@@ -1,7 +1,9 @@
 //! The API's connections: each is served until it ends, and none is waited for for ever. It must not
 //! know what is asked.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,10 @@ pub const READER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest head of a request. A token of a page, the longest thing in one, has some 600 bytes.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a client that was answered may go on sending what nobody reads. Closed at once, it would
+/// find a broken connection where the answer is.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// The pause after a failure to accept: the process or the machine has no file left to give, and
 /// trying harder does not help.
@@ -94,14 +100,27 @@ async fn attend(
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_header_size(HEAD_BYTES_MAX);
     let io = TokioIo::new(Box::pin(io));
     let mut connection = http.serve_connection(io, TowerToHyperService::new(router));
-    let ended = match stop.run_until_cancelled(&mut connection).await {
+    let served = poll_fn(|cx| connection.poll_without_shutdown(cx));
+    let ended = match stop.run_until_cancelled(served).await {
         Some(ended) => ended,
         None => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(error = %super::chain::chain(&error), "a connection of the API");
+    match ended {
+        Ok(()) => {
+            let parting = part(connection.into_parts().io.into_inner());
+            stop.run_until_cancelled(tokio::time::timeout(LINGER, parting)).await;
+        }
+        Err(error) => {
+            tracing::debug!(error = %super::chain::chain(&error), "a connection of the API");
+        }
     }
+}
+
+/// Says that no more will be said, and reads on until the client has hung up.
+async fn part(mut io: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    io.shutdown().await?;
+    tokio::io::copy(&mut io, &mut tokio::io::sink()).await.map(drop)
 }

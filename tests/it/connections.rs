@@ -126,6 +126,19 @@ async fn a_head_without_end_is_refused() {
     server.until_serving(0).await;
 }
 
+#[tokio::test]
+async fn who_sends_too_much_hears_so_after_the_last_byte() {
+    let server = Server::start().await;
+    let bytes = 10_000_000;
+    let head = format!(
+        "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: f\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n"
+    );
+    let mut stream = server.send(&head).await;
+    stream.write_all(&vec![b' '; bytes]).await.expect("all of it is taken");
+    let (_, said) = until_closed(stream).await;
+    assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("larger than"), "{said}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_reads_nothing_is_left() {
     let server = Server::start().await;
