@@ -1,0 +1,8 @@
+//! What a benchmark measured, as people read it: samples, and tables of them, which are printed and,
+//! with `RECORD=1`, kept in `docs/performance.md`. It must not know what is measured.
+
+mod samples;
+mod table;
+
+pub use samples::{Samples, time};
+pub use table::Table;
