@@ -33,7 +33,7 @@ impl Table {
     }
 
     /// As Markdown, in columns that line up.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let width = |column: usize| {
             self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
         };
@@ -52,7 +52,8 @@ impl Table {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
         let page = fs::read_to_string(&path).expect("docs/performance.md can be read");
         let marks = [format!("<!-- {} -->\n", self.id), format!("<!-- /{} -->", self.id)];
-        let (before, rest) = page.split_once(&marks[0]).expect("the page has a place for the table");
+        let (before, rest) =
+            page.split_once(&marks[0]).expect("the page has a place for the table");
         let (_, after) = rest.split_once(&marks[1]).expect("the place has an end");
         let page = format!("{before}{}{text}{}{after}", marks[0], marks[1]);
         fs::write(&path, page).expect("docs/performance.md can be written");

@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod config;
 mod connections;
+mod counts;
 mod departed;
 mod diff;
 mod discovery;
@@ -45,6 +46,7 @@ mod support {
     pub mod etcd;
     pub mod lines;
     pub mod machines;
+    pub mod tally;
     pub mod wait;
 
     #[path = "../../support/fleetd.rs"]

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bugs::Bug;
-use super::fleetd::{Around, Fleetd, TokioClock};
+use super::fleetd::{Around, Fleetd, LEADER_TTL, TokioClock};
 use super::link::Link;
 use super::sky::{Sky, Weather};
 use super::systemd::Systemd;
@@ -121,12 +121,15 @@ impl Host {
             version: "test".into(),
             ..MachineRecord::default()
         };
+        let registry = Registry::over(Arc::new(link), TTL / 6);
         let around = Around {
             machine: &self.id,
             ttl: TTL,
+            leader_ttl: LEADER_TTL,
             clock: Arc::new(TokioClock::new()),
             record,
-            registry: Registry::over(Arc::new(link), TTL / 6),
+            registry: registry.clone(),
+            engine_registry: registry,
             units: Arc::new(units),
             run_folder: boot.run.path(),
             metrics: Metrics::default(),

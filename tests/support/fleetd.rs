@@ -19,8 +19,8 @@ use tokio_util::task::AbortOnDropHandle;
 /// How long a machine lives without a heartbeat: as in a cluster whose owner is impatient.
 pub const TTL: Duration = Duration::from_secs(6);
 
-/// How long a leader does.
-const LEADER_TTL: Duration = Duration::from_secs(2);
+/// How long a leader does, as a rule.
+pub const LEADER_TTL: Duration = Duration::from_secs(2);
 
 /// The time since boot by tokio's clock, also when that is paused; and by how long the machine slept.
 #[derive(Debug)]
@@ -65,10 +65,14 @@ pub struct Around<'a> {
     pub machine: &'a MachineId,
     /// How long it lives without a heartbeat.
     pub ttl: Duration,
+    /// How long it leads without a renewal.
+    pub leader_ttl: Duration,
     pub clock: Arc<dyn BootClock>,
     /// What it says of its machine.
     pub record: MachineRecord,
+    /// Its agent's way to the store, and its engine's.
     pub registry: Registry,
+    pub engine_registry: Registry,
     pub units: Arc<dyn UnitManager>,
     pub run_folder: &'a Path,
     pub metrics: Metrics,
@@ -90,7 +94,8 @@ pub struct Fleetd {
 
 impl Fleetd {
     pub async fn start(around: Around<'_>) -> Result<Fleetd, AgentError> {
-        let Around { machine, ttl, clock, record, registry, units, run_folder, metrics } = around;
+        let Around { machine, ttl, leader_ttl, clock, record, units, run_folder, metrics, .. } =
+            around;
         let candidate = LeaderRecord {
             machine: machine.clone(),
             version: record.version.clone(),
@@ -105,16 +110,16 @@ impl Fleetd {
             run_folder: run_folder.to_owned(),
             metrics: metrics.clone(),
         };
-        let agent = Agent::start(settings, registry.clone(), units).await?;
+        let agent = Agent::start(settings, around.registry, units).await?;
         let may_lead = watch::Sender::new(true);
         let settings = EngineSettings {
             candidate,
-            leader_ttl: LEADER_TTL,
-            retry_max: LEADER_TTL / 6,
+            leader_ttl,
+            retry_max: leader_ttl / 6,
             enabled: may_lead.subscribe(),
             metrics,
         };
-        let engine = Engine::new(settings, registry);
+        let engine = Engine::new(settings, around.engine_registry);
         let (farewell, told) = watch::channel(None);
         let stop = CancellationToken::new();
         Ok(Fleetd {

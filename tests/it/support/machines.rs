@@ -14,7 +14,8 @@ use fleet::fleetd::systemd::{Call, MemoryUnits};
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::{UnitFile, UnitName};
 
-use super::fleetd::{Around, Fleetd, TokioClock};
+use super::fleetd::{Around, Fleetd, LEADER_TTL, TokioClock};
+use super::tally::Tally;
 
 pub use super::fleetd::TTL;
 
@@ -23,11 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A cluster in this process.
 pub struct Machines {
+    /// The clients' way to the store.
     pub registry: Registry,
     /// What all of them count together.
     pub metrics: Metrics,
-    /// How long a machine lives without a heartbeat.
+    /// What all of them ask of the store, and of systemd.
+    pub tally: Tally,
+    /// How long a machine lives without a heartbeat, and a leader without a renewal.
     ttl: Duration,
+    pub leader_ttl: Duration,
     pub clock: Arc<TokioClock>,
     store: Arc<dyn Store>,
     mirror: Arc<Mirror<Cluster>>,
@@ -56,12 +61,18 @@ impl Machines {
 
     /// The same, of machines that live for so long without a heartbeat.
     pub fn with_ttl(ttl: Duration, store: Arc<dyn Store>) -> Machines {
-        let metrics = Metrics::default();
+        let (metrics, tally) = (Metrics::default(), Tally::default());
         let metered = Arc::new(Metered::new(store.clone(), metrics.clone()));
-        let registry = Registry::over(metered, ttl / 6);
+        let registry = Registry::over(tally.store("API", metered), ttl / 6);
         let mirror = registry.cluster();
-        let clock = Arc::new(TokioClock::new());
-        Machines { registry, metrics, ttl, clock, store, mirror }
+        let (clock, leader_ttl) = (Arc::new(TokioClock::new()), LEADER_TTL);
+        Machines { registry, metrics, tally, ttl, leader_ttl, clock, store, mirror }
+    }
+
+    /// Another way to the store: who goes it is told by the tally.
+    fn registry_of(&self, who: &'static str) -> Registry {
+        let metered = Arc::new(Metered::new(self.store.clone(), self.metrics.clone()));
+        Registry::over(self.tally.store(who, metered), self.ttl / 6)
     }
 
     /// A machine that booted and whose fleetd was started.
@@ -94,11 +105,12 @@ impl Machines {
         let around = Around {
             machine: &machine.id,
             ttl: self.ttl,
+            leader_ttl: self.leader_ttl,
             clock: self.clock.clone(),
             record,
-            // Each fleetd has its own registry, as it would in a process of its own.
-            registry: self.registry.clone(),
-            units: machine.units.clone(),
+            registry: self.registry_of("agent"),
+            engine_registry: self.registry_of("engine"),
+            units: self.tally.units(machine.units.clone()),
             run_folder: machine.run.path(),
             metrics: self.metrics.clone(),
         };
@@ -160,6 +172,20 @@ impl Machines {
     pub async fn read(&self, key: &str) -> Option<Vec<u8>> {
         let found = self.store.range(key).await.unwrap().entries;
         found.into_iter().find(|entry| entry.key == key).map(|entry| entry.value)
+    }
+
+    /// What was written since the store was at a revision: the keys of each revision.
+    pub async fn written_since(&self, revision: Revision) -> Vec<Vec<String>> {
+        let now = self.store.revision().await.unwrap();
+        let mut changes = self.store.watch("", revision.next()).await.unwrap();
+        let mut written = Vec::new();
+        let mut seen = revision;
+        while seen < now {
+            let change = changes.recv().await.unwrap().unwrap();
+            seen = change.revision;
+            written.push(change.events.iter().map(|event| event.key().to_owned()).collect());
+        }
+        written
     }
 
     /// The keys that changed since the store was at a revision.
