@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 mod apply;
-mod bench;
+pub mod bench;
 mod bring_down;
 mod bring_up;
 mod cluster;
@@ -18,7 +18,7 @@ mod fields;
 mod look;
 mod output;
 mod restart;
-mod road;
+pub mod road;
 mod server;
 mod ssh;
 mod tls;

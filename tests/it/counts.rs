@@ -5,6 +5,7 @@
 //! `cargo test --test it counts -- --nocapture` shows the tables; they are those of
 //! `docs/performance.md`, and `RECORD=1` writes them there anew.
 
+mod clients;
 mod page;
 mod scene;
 mod work;

@@ -1,8 +1,12 @@
 //! The real `fleetctl` over the real API, engines and agents; only the store and systemd are their
 //! twins in memory.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::serve::ListenerExt;
 use fleet::api::STORE_AWAY;
 use fleet::fleetd::agent::Standing;
 use fleet::fleetd::api::Api;
@@ -27,9 +31,18 @@ const TOKEN_LIMIT: usize = 100;
 /// One machine, and a folder whose `real.sock` leads to it.
 pub struct Road {
     pub bench: Bench,
+    pub door: Arc<Door>,
+    pub cluster: Machines,
     machine: Machine,
-    cluster: Machines,
     standing: watch::Sender<Standing>,
+}
+
+/// Who came in to the API, and for what.
+#[derive(Default)]
+pub struct Door {
+    pub connections: AtomicUsize,
+    /// Method and path.
+    pub requests: Mutex<Vec<String>>,
 }
 
 impl Road {
@@ -42,17 +55,26 @@ impl Road {
         let bench = Bench::new(|_| {});
         let socket = bench.folder().join("real.sock");
         let (standing, known) = watch::channel(Standing::Member);
+        let door = Arc::<Door>::default();
+        let (by_connection, by_request) = (door.clone(), door.clone());
         let (cluster, machine) = bench.runtime.block_on(async move {
             let cluster = Machines::over(store);
             let machine = cluster.boot("m1").await;
             let stop = CancellationToken::new();
             let (_, token_limit) = watch::channel(TOKEN_LIMIT);
             let api = Api::new(cluster.registry.clone(), known, token_limit, stop);
-            let listener = UnixListener::bind(socket).unwrap();
-            tokio::spawn(async move { axum::serve(listener, api.router()).await });
+            let listener = UnixListener::bind(socket).unwrap().tap_io(move |_| {
+                by_connection.connections.fetch_add(1, Ordering::Relaxed);
+            });
+            let router = api.router().layer(from_fn(move |request: Request, next: Next| {
+                let line = format!("{} {}", request.method(), request.uri().path());
+                by_request.requests.lock().unwrap().push(line);
+                next.run(request)
+            }));
+            tokio::spawn(async move { axum::serve(listener, router).await });
             (cluster, machine)
         });
-        Self { bench, machine, cluster, standing }
+        Self { bench, door, cluster, machine, standing }
     }
 
     pub fn run(&self, arguments: &str) -> Ended {
