@@ -167,7 +167,8 @@ impl Agent {
         self.hold_all(&names, &Hold::Unsure);
         // Without a session nothing is held: what was, went with it.
         if let Some(lease) = self.membership.lease() {
-            self.registry.release(&self.settings.machine, lease, &names).await?;
+            let released = self.registry.release(&self.settings.machine, lease, &names).await?;
+            self.publisher.released(lease, &released);
         }
         self.hold_all(&names, &Hold::Free);
         Ok(())

@@ -14,6 +14,7 @@ mod member;
 mod observe;
 mod patience;
 mod publish;
+mod report;
 mod surveyor;
 mod task;
 mod token;
@@ -291,7 +292,7 @@ impl Agent {
             let tasks = diff(&desired, &self.observed);
             let patience = self.patience(desired.touch);
             self.listen_to_the_failed();
-            self.report();
+            self.report(&tasks);
             // What can be done without the store does not wait for it.
             if tasks.is_empty() && !patience.with_store(self.attend()).await? {
                 self.forget_the_gone();

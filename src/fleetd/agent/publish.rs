@@ -1,23 +1,25 @@
-//! Reports what systemd says of this machine's units: only what changed, in batches, in a task of
-//! its own so that the agent never waits for the store to hear of it.
+//! Reports what systemd says of this machine's units: only what changed and is not about to change
+//! again, in batches, in a task of its own so that the agent never waits for the store to hear of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::Agent;
-use super::diff::Here;
-use super::held::Hindrance;
-use super::words::Words;
+use super::at;
+use super::report::{Current, Told};
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 use crate::fleetd::registry::{LeaseId, Registry, StateRecord, StoreError};
-use crate::fleetd::systemd::Status;
-use crate::model::{MachineId, SystemdState};
-use crate::unitfile::{UnitHash, UnitName};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
+
+/// How long something lasts that is told although it is about to change: several times what systemd
+/// takes for a start or a stop, and little for who looks at a unit that is slow.
+const LASTS: Duration = Duration::from_millis(100);
 
 /// Compares what is with what was reported, and reports the difference.
 #[derive(Debug)]
@@ -37,9 +39,9 @@ struct State {
     /// The session reports hang on; none while the machine is not of the cluster.
     lease: Option<LeaseId>,
     /// What is true.
-    current: BTreeMap<UnitName, StateRecord>,
-    /// Of these it is not to be told yet.
-    withheld: BTreeSet<UnitName>,
+    current: BTreeMap<UnitName, Current>,
+    /// Since when units have been about to change.
+    passing: BTreeMap<UnitName, Instant>,
     /// What the store was told; `None` where the answer was lost.
     reported: BTreeMap<UnitName, Option<StateRecord>>,
     /// Under which lease: also while the machine is not of the cluster, since it may come back under
@@ -65,21 +67,21 @@ impl Publisher {
         state.reported = reported.into_iter().map(|(name, is)| (name, Some(is))).collect();
     }
 
-    /// What is true now, though not to be told yet of some. Under a new lease everything is
-    /// reported anew.
-    pub fn update(
-        &self,
-        lease: Option<LeaseId>,
-        current: BTreeMap<UnitName, StateRecord>,
-        withheld: BTreeSet<UnitName>,
-    ) {
+    /// What is true now. Under a new lease everything is reported anew.
+    pub fn update(&self, lease: Option<LeaseId>, current: BTreeMap<UnitName, Current>) {
         let mut state = self.shared.lock();
         if state.lease != lease {
             state.under(lease);
         }
-        state.current = current;
-        state.withheld = withheld;
+        state.know(current, Instant::now());
         self.shared.wake.notify_one();
+    }
+
+    /// What was reported of these units under this lease was taken away with their holders.
+    pub fn released(&self, lease: LeaseId, names: &[UnitName]) {
+        self.shared.under(lease, |state| {
+            names.iter().for_each(|name| drop(state.reported.remove(name)));
+        });
     }
 }
 
@@ -104,13 +106,32 @@ impl Shared {
 }
 
 impl State {
-    fn reports(&self) -> Vec<Report> {
-        let told = |name: &UnitName| self.reported.get(name).and_then(Option::as_ref);
-        let ripe = self.current.iter().filter(|(name, _)| !self.withheld.contains(*name));
-        let changed = ripe.filter(|(name, is)| told(name) != Some(is));
+    fn know(&mut self, current: BTreeMap<UnitName, Current>, now: Instant) {
+        let passing = current.iter().filter(|(_, is)| is.told == Told::Lasting);
+        let since = |name: &UnitName| self.passing.get(name).copied().unwrap_or(now);
+        self.passing = passing.map(|(name, _)| (name.clone(), since(name))).collect();
+        self.current = current;
+    }
+
+    fn reports(&self, now: Instant) -> Vec<Report> {
+        let ripe = |(name, is): &(&UnitName, &Current)| match is.told {
+            Told::Now => true,
+            Told::Lasting => self.passing.get(*name).is_none_or(|since| *since + LASTS <= now),
+            Told::Later => false,
+        };
+        let news = |(name, is): &(&UnitName, &Current)| match self.reported.get(*name) {
+            Some(told) => told.is_none() || *told != is.record,
+            None => is.record.is_some(),
+        };
+        let changed = self.current.iter().filter(ripe).filter(news);
+        let changed = changed.map(|(name, is)| (name.clone(), is.record.clone()));
         let gone = self.reported.keys().filter(|name| !self.current.contains_key(*name));
-        let changed = changed.map(|(name, is)| (name.clone(), Some(is.clone())));
         changed.chain(gone.map(|name| (name.clone(), None))).collect()
+    }
+
+    /// When something will have lasted that did not yet.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        self.passing.values().map(|since| *since + LASTS).filter(|due| *due > now).min()
     }
 
     fn note(&mut self, reports: Vec<Report>) {
@@ -146,12 +167,16 @@ impl State {
 async fn publish(shared: Arc<Shared>, registry: Registry, machine: MachineId, retry_max: Duration) {
     let mut backoff = Backoff::up_to(retry_max);
     loop {
-        let (lease, reports) = {
-            let state = shared.lock();
-            (state.lease, state.reports())
+        let (lease, reports, next) = {
+            let (state, now) = (shared.lock(), Instant::now());
+            (state.lease, state.reports(now), state.next(now))
         };
         let Some(lease) = lease.filter(|_| !reports.is_empty()) else {
-            shared.wake.notified().await;
+            tokio::select! {
+                biased;
+                () = shared.wake.notified() => {}
+                () = at(next) => {}
+            }
             continue;
         };
         match registry.publish(&machine, lease, &reports).await {
@@ -170,65 +195,6 @@ async fn publish(shared: Arc<Shared>, registry: Registry, machine: MachineId, re
     }
 }
 
-impl Agent {
-    /// Hands on what is true now to those who tell others of it.
-    pub(super) fn report(&self) {
-        let lease = self.membership.life().and(self.membership.lease());
-        let records =
-            self.observed.iter().filter_map(|(name, here)| Some((name.clone(), record(here)?)));
-        let withheld = |here: &Here| here.words == Words::Awaited { withheld: true };
-        let withheld = self.observed.iter().filter(|(_, here)| withheld(here));
-        let withheld = withheld.map(|(name, _)| name.clone()).collect();
-        self.surveyor.under(lease);
-        self.publisher.update(lease, records.collect(), withheld);
-    }
-}
-
-/// What the store shall say of a unit: what systemd says, or that systemd refused it.
-fn record(here: &Here) -> Option<StateRecord> {
-    let launched = here.launched.as_ref();
-    let refused = launched.and_then(|launched| launched.message.clone());
-    let status = match (&here.status, &refused, &here.file) {
-        (Some(status), ..) => status.clone(),
-        (None, Some(_), Some(known)) => refused_status(known.hash()?),
-        _ => return None,
-    };
-    let Status { linked, state, result, exit_status, run, .. } = status;
-    let stop_refused = here.stop_refused.clone().filter(|_| !state.is_inactive());
-    Some(StateRecord {
-        hash: linked?,
-        load: state.load,
-        active: state.active,
-        sub: state.sub,
-        launch: launched.map(|launched| launched.launch),
-        job: launched.and_then(|launched| launched.result).map(|result| result.to_string()),
-        result,
-        exit_status,
-        message: message(refused.or(stop_refused), here.hindrance.as_ref()),
-        since: run.since,
-        main_pid: run.main_pid,
-        restarts: run.restarts,
-        log: match &here.words {
-            Words::Known(lines) => Some(lines.clone()),
-            Words::None | Words::Awaited { .. } => None,
-        },
-    })
-}
-
-/// What went wrong: in systemd's words, where it refused something, and when it is tried again.
-fn message(refused: Option<String>, hindrance: Option<&Hindrance>) -> Option<String> {
-    let Some(Hindrance { why, until, .. }) = hindrance else { return refused };
-    let what = refused.as_ref().unwrap_or(why);
-    Some(format!("{what}; it is tried again at {until}"))
-}
-
-/// What systemd would say of a unit whose file it does not take.
-fn refused_status(hash: UnitHash) -> Status {
-    let [load, active, sub] = ["error", "failed", "failed"].map(str::to_owned);
-    let state = SystemdState { load, active, sub };
-    Status { linked: Some(hash), state, ..Status::not_found() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,7 +208,42 @@ mod tests {
         state.doubt(vec![(gone, None)]);
         state.under(None);
         state.under(Some(LeaseId(now)));
-        state.reports()
+        state.reports(Instant::now())
+    }
+
+    fn running() -> StateRecord {
+        let said = r#"{"load": "loaded", "active": "active", "sub": "running", "hash": "HASH"}"#;
+        serde_json::from_str(&said.replace("HASH", &"0".repeat(40))).unwrap()
+    }
+
+    /// How much there is to report of a unit at a time (in milliseconds), when it was to be told so before.
+    fn told_at(told: &[(u64, Told)], millis: u64) -> usize {
+        let begun = Instant::now();
+        let at = |millis| begun + Duration::from_millis(millis);
+        let name = UnitName::parse("a.service").unwrap();
+        let mut state = State::default();
+        for (millis, told) in told {
+            let current = Current { record: Some(running()), told: *told };
+            state.know(BTreeMap::from([(name.clone(), current)]), at(*millis));
+        }
+        assert!(state.next(at(millis)).is_none_or(|next| next > at(millis)));
+        state.reports(at(millis)).len()
+    }
+
+    #[test]
+    fn what_is_about_to_change_is_told_once_it_lasts() {
+        use Told::{Lasting, Later, Now};
+        for (told, millis, reports) in [
+            (&[(0, Now)][..], 0, 1),
+            (&[(0, Later)], 1000, 0),
+            (&[(0, Lasting)], 99, 0),
+            (&[(0, Lasting)], 100, 1),
+            (&[(0, Lasting), (50, Lasting)], 100, 1),
+            (&[(0, Lasting), (50, Now)], 50, 1),
+            (&[(0, Lasting), (50, Now), (60, Lasting)], 100, 0),
+        ] {
+            assert_eq!(told_at(told, millis), reports, "{told:?} at {millis}");
+        }
     }
 
     #[test]

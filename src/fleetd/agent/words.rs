@@ -34,7 +34,7 @@ pub enum Words {
 enum Due {
     /// It failed: have them read, if they were not.
     Read,
-    /// Its start failed, and systemd tries again: they are still what it failed with.
+    /// It is being started again: they are still what it failed with.
     Keep,
     /// It did not fail, or is up again.
     Forget,
@@ -51,6 +51,7 @@ impl Here {
             launched.message.is_none() && ended_badly.contains(&launched.result)
         });
         match () {
+            () if status.state.active == "failed" && status.job_pending => Due::Keep,
             () if status.state.active == "failed" => Due::Read,
             () if !start_failed || status.state.is_active() => Due::Forget,
             () if status.job_pending => Due::Keep,
@@ -137,6 +138,7 @@ mod tests {
         let table = [
             ("failed", false, Some(Failed), false, Due::Read),
             ("failed", false, Some(Done), false, Due::Read),
+            ("failed", true, None, false, Due::Keep),
             ("inactive", false, Some(Timeout), false, Due::Read),
             ("inactive", false, Some(Done), false, Due::Forget),
             ("inactive", false, Some(Canceled), false, Due::Forget),

@@ -243,14 +243,14 @@ impl Registry {
         Ok(all)
     }
 
-    /// Lets go of units, where this session still holds them, and with them of what it reported.
-    /// Not where another life of this machine does: that one may run them.
+    /// Lets go of units, where this session still holds them, and with them of what it reported;
+    /// returns those. Not where another life of this machine does: that one may run them.
     pub async fn release(
         &self,
         machine: &MachineId,
         lease: LeaseId,
         names: &[UnitName],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<UnitName>, StoreError> {
         let release = |name: &UnitName| {
             let key = Key::Holder(name.clone()).to_string();
             let when = vec![Compare::Leased(key.clone(), lease)];
@@ -259,10 +259,14 @@ impl Registry {
             let then = vec![Op::Delete(key), Op::Delete(state)];
             Op::Nested(Txn { when, then, otherwise: Vec::new() })
         };
+        let mut released = Vec::with_capacity(names.len());
         for batch in names.chunks(NESTED_MAX) {
-            self.always(batch.iter().map(release).collect()).await?;
+            let committed = self.always(batch.iter().map(release).collect()).await?;
+            let done = |result: &OpResult| matches!(result, OpResult::Nested(it) if it.succeeded);
+            let outcomes = batch.iter().zip(&committed.results);
+            released.extend(outcomes.filter(|(_, it)| done(it)).map(|(name, _)| name.clone()));
         }
-        Ok(())
+        Ok(released)
     }
 
     /// Every unit that hangs on a session: what a fleetd that was restarted holds already.

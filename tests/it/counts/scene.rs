@@ -23,6 +23,9 @@ pub const SERVICE: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 const AGENT_TTL: Duration = Duration::from_secs(30);
 const LEADER_TTL: Duration = Duration::from_secs(5);
 
+/// As systemd takes for a start.
+const JOBS_LAST: Duration = Duration::from_millis(3);
+
 /// So long after everything is as it should be nobody has anything left to ask.
 const SETTLED: Duration = Duration::from_secs(2);
 
@@ -65,7 +68,7 @@ impl Scene {
         fastrand::seed(1);
         let store = Arc::new(Cut::far(Arc::new(EmbeddedStore::in_memory()), distance));
         let mut cluster = Machines::with_ttl(AGENT_TTL, store);
-        cluster.leader_ttl = LEADER_TTL;
+        (cluster.leader_ttl, cluster.jobs_last) = (LEADER_TTL, JOBS_LAST);
         let mut machines = Vec::new();
         for id in ["m1", "m2", "m3"] {
             let mut machine = cluster.boot(id).await;

@@ -33,6 +33,8 @@ pub struct Machines {
     /// How long a machine lives without a heartbeat, and a leader without a renewal.
     ttl: Duration,
     pub leader_ttl: Duration,
+    /// How long the jobs of systemd last.
+    pub jobs_last: Duration,
     pub clock: Arc<TokioClock>,
     store: Arc<dyn Store>,
     mirror: Arc<Mirror<Cluster>>,
@@ -66,7 +68,8 @@ impl Machines {
         let registry = Registry::over(tally.store("API", metered), ttl / 6);
         let mirror = registry.cluster();
         let (clock, leader_ttl) = (Arc::new(TokioClock::new()), LEADER_TTL);
-        Machines { registry, metrics, tally, ttl, leader_ttl, clock, store, mirror }
+        let jobs_last = Duration::ZERO;
+        Machines { registry, metrics, tally, ttl, leader_ttl, jobs_last, clock, store, mirror }
     }
 
     /// Another way to the store: who goes it is told by the tally.
@@ -110,7 +113,7 @@ impl Machines {
             record,
             registry: self.registry_of("agent"),
             engine_registry: self.registry_of("engine"),
-            units: self.tally.units(machine.units.clone()),
+            units: self.tally.units(machine.units.clone(), self.jobs_last),
             run_folder: machine.run.path(),
             metrics: self.metrics.clone(),
         };

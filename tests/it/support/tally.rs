@@ -1,5 +1,5 @@
-//! What is asked of a store and of systemd, counted by who asks and what: stands before either, and
-//! changes none of its answers.
+//! What is asked of a store and of systemd, counted by who asks and what. It stands before either, and
+//! changes none of its answers; systemd's jobs can be made to take time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use fleet::fleetd::registry::{
     Committed, LeaseId, Op, Range, Revision, Store, StoreError, TimeLeft, Txn, Watch,
 };
-use fleet::fleetd::systemd::{JobId, Signal, Status, System, SystemdError, UnitManager};
+use fleet::fleetd::systemd::{
+    JobId, MemoryUnits, Signal, Status, System, SystemdError, UnitManager,
+};
 use fleet::unitfile::{UnitFile, UnitName};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -26,9 +28,9 @@ impl Tally {
         Arc::new(Counted { of: store, who, tally: self.clone() })
     }
 
-    /// A machine's systemd.
-    pub fn units(&self, units: Arc<dyn UnitManager>) -> Arc<dyn UnitManager> {
-        Arc::new(Counted { of: units, who: "systemd", tally: self.clone() })
+    /// A machine's systemd, whose jobs last so long.
+    pub fn units(&self, of: Arc<MemoryUnits>, jobs_last: Duration) -> Arc<dyn UnitManager> {
+        Arc::new(Busy { counted: Counted { of, who: "systemd", tally: self.clone() }, jobs_last })
     }
 
     /// What was asked since this was last called.
@@ -50,6 +52,32 @@ impl<T: ?Sized> Counted<T> {
         let mut counts = self.tally.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((self.who, what)).or_default() += 1;
         &self.of
+    }
+}
+
+/// A systemd whose jobs take time.
+#[derive(Debug)]
+struct Busy {
+    counted: Counted<MemoryUnits>,
+    jobs_last: Duration,
+}
+
+impl Busy {
+    fn asks(&self, what: &'static str) -> &MemoryUnits {
+        self.counted.asks(what)
+    }
+
+    /// The job that this unit is given next ends when its time is over.
+    fn delay(&self, name: &UnitName) {
+        if self.jobs_last.is_zero() {
+            return;
+        }
+        let (units, name, time) = (self.counted.of.clone(), name.clone(), self.jobs_last);
+        units.hold(&name);
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            units.release(&name);
+        });
     }
 }
 
@@ -106,7 +134,7 @@ impl Store for Counted<dyn Store> {
 }
 
 #[async_trait]
-impl UnitManager for Counted<dyn UnitManager> {
+impl UnitManager for Busy {
     async fn system(&self) -> Result<System, SystemdError> {
         self.asks("system").system().await
     }
@@ -135,14 +163,17 @@ impl UnitManager for Counted<dyn UnitManager> {
     }
 
     async fn start(&self, name: &UnitName) -> Result<JobId, SystemdError> {
+        self.delay(name);
         self.asks("start").start(name).await
     }
 
     async fn restart(&self, name: &UnitName) -> Result<JobId, SystemdError> {
+        self.delay(name);
         self.asks("restart").restart(name).await
     }
 
     async fn stop(&self, name: &UnitName) -> Result<(), SystemdError> {
+        self.delay(name);
         self.asks("stop").stop(name).await
     }
 
@@ -155,7 +186,7 @@ impl UnitManager for Counted<dyn UnitManager> {
     }
 
     async fn last_words(&self, name: &UnitName) -> Vec<String> {
-        self.asks("last words").last_words(name).await
+        self.asks("journal").last_words(name).await
     }
 
     async fn signals(&self) -> Result<UnboundedReceiver<Signal>, SystemdError> {
