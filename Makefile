@@ -18,7 +18,7 @@ FUZZ_TARGETS = $(notdir $(wildcard fuzz/seeds/*))
 SECONDS ?= 60
 
 .PHONY: help setup build package demo demo-down test test-live test-demo simulate chaos test-chaos check fuzz \
-        install
+        bench bench-schedule install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -80,6 +80,11 @@ fuzz: ## random input to every way in, for SECONDS (60) each; needs nightly Rust
 	for target in $(FUZZ_TARGETS); do mkdir -p fuzz/corpus/$$target && \
 	    cargo +nightly fuzz run --sanitizer none --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	        -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit; done
+
+bench: bench-schedule ## what docs/performance.md says, measured here; RECORD=1 writes it there
+
+bench-schedule: ## one look of the engine, in memory
+	cargo bench --locked --bench schedule
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 

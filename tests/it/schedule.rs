@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use fleet::fleetd::engine::{Change, Waiting, waiting};
+use fleet::fleetd::engine::{Change, Plan, Planner, Waiting, waiting};
 use fleet::fleetd::registry::{StoredTrouble, UnitRecord};
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::UnitName;
@@ -77,6 +77,11 @@ fn contents(number: u8, kind: u8) -> String {
 
 fn play(deeds: &[Deed]) -> World {
     let mut world = World::default();
+    play_on(&mut world, deeds);
+    world
+}
+
+fn play_on(world: &mut World, deeds: &[Deed]) {
     for deed in deeds {
         match deed {
             Deed::Boot(id, rack) => {
@@ -100,11 +105,10 @@ fn play(deeds: &[Deed]) -> World {
                 }
             }
             Deed::Fail(name) => world.fail(&unit(*name)),
-            Deed::Bomb(name) => (0..3).for_each(|_| bomb(&mut world, &unit(*name))),
-            Deed::Plan => drop(decide(&mut world)),
+            Deed::Bomb(name) => (0..3).for_each(|_| bomb(world, &unit(*name))),
+            Deed::Plan => drop(decide(world)),
         }
     }
-    world
 }
 
 /// A unit takes its machine down, if it is on one; others take over before that is back.
@@ -160,6 +164,32 @@ proptest! {
     fn plans_keep_the_rules_and_come_to_rest(deeds in prop::collection::vec(deed(), 0..60)) {
         let mut world = play(&deeds);
         prop_assert!(settle(&mut world) <= 3);
+    }
+
+    /// Who looks only at what changed decides as one who looks at everything. Some of its plans come
+    /// to nothing, as stale ones do, or are carried out in part.
+    #[test]
+    fn looking_at_changes_is_looking_at_everything(
+        deeds in prop::collection::vec((deed(), 0..4u8), 0..60),
+    ) {
+        let (mut world, mut planner) = (World::default(), Planner::default());
+        for (deed, luck) in &deeds {
+            play_on(&mut world, std::slice::from_ref(deed));
+            let mut plan = planner.plan(&world.cluster, &world.moment());
+            let all = Plan { refused: BTreeMap::new(), ..world.plan() };
+            prop_assert_eq!(&plan, &all, "after {:?}", deed);
+            match luck {
+                0 => {}
+                1 => plan.decisions.truncate(1),
+                _ => {
+                    world.note(&world.departures());
+                    world.note_troubles(&world.troubles());
+                }
+            }
+            if *luck > 0 {
+                world.carry_out(&plan);
+            }
+        }
     }
 
     /// Whatever waits for a time is looked at when that has come; after an hour and ten minutes

@@ -1,39 +1,25 @@
 //! From where everything would be to what must be written: the finished board against the
 //! schedule as it is stored. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{Change, Decision, Plan, UnassignReason, UpdateReason};
 use super::schedule::Pass;
-use crate::fleetd::registry::{Assignment, Cluster, Schedule, StoredMachine, StoredUnit};
+use crate::fleetd::registry::{Assignment, Schedule, StoredMachine, StoredUnit};
 use crate::model::{MachineId, TargetState};
 use crate::unitfile::UnitName;
 
 /// The decisions that turn the stored schedule into the board: removals, changes, additions.
-pub fn plan(pass: Pass<'_>) -> Plan {
+pub fn plan(pass: &Pass<'_>) -> Plan {
     let cluster = pass.board.cluster;
     let mut decisions = Vec::new();
-    for (machine, schedule) in &cluster.schedule {
-        let kept = |name: &UnitName| {
-            pass.board.spots.get(machine).is_some_and(|spot| spot.units.contains_key(name))
-        };
-        // First, so that a machine that wakes does not take the absence that follows for "stop".
-        if !cluster.machines.contains_key(machine) && schedule.planned.is_some() {
-            decide(&mut decisions, machine, Change::Expire);
-        }
-        let named = schedule.units.keys().chain(&schedule.unreadable);
-        for unit in named.filter(|name| !kept(name) && !cluster.is_unreadable(name)) {
-            let reason = drop_reason(&pass, machine, unit);
-            let gone =
-                matches!(reason, UnassignReason::MachineGone | UnassignReason::MachineLost(_));
-            if gone && stays(&pass, machine, unit) {
-                continue;
-            }
-            decide(&mut decisions, machine, Change::Unassign { unit: unit.clone(), reason });
-        }
+    let machines: BTreeSet<_> =
+        pass.scope.machines.iter().copied().chain(pass.board.changed()).collect();
+    for &machine in &machines {
+        removals(&mut decisions, pass, machine);
     }
-    for (machine, spot) in &pass.board.spots {
-        updates(&mut decisions, cluster, machine, spot.units.keys());
+    for &machine in &machines {
+        updates(&mut decisions, pass, machine);
     }
     for ((machine, name), reason) in &pass.assigned {
         if let Some(unit) = cluster.units.get(*name) {
@@ -42,9 +28,29 @@ pub fn plan(pass: Pass<'_>) -> Plan {
             decide(&mut decisions, machine, change);
         }
     }
-    complete(&mut decisions, &pass);
-    let due = pass.due();
-    Plan { decisions, paused: pass.paused, refused: pass.refused, due }
+    complete(&mut decisions, pass);
+    let paused = pass.paused.iter().map(|(name, pause)| ((*name).clone(), *pause)).collect();
+    Plan { decisions, paused, refused: BTreeMap::new(), due: pass.due() }
+}
+
+fn removals(decisions: &mut Vec<Decision>, pass: &Pass<'_>, machine: &MachineId) {
+    let cluster = pass.board.cluster;
+    let Some(schedule) = cluster.schedule.get(machine) else { return };
+    let spot = pass.board.spot(machine);
+    // First, so that a machine that wakes does not take the absence that follows for "stop".
+    if spot.is_none() && schedule.planned.is_some() {
+        decide(decisions, machine, Change::Expire);
+    }
+    let kept =
+        |name: &UnitName| spot.is_some_and(|spot| spot.has(name)) || cluster.is_unreadable(name);
+    let named = schedule.units.keys().chain(&schedule.unreadable);
+    for unit in named.filter(|name| !kept(name)) {
+        let reason = drop_reason(pass, machine, unit);
+        let gone = matches!(reason, UnassignReason::MachineGone | UnassignReason::MachineLost(_));
+        if !(gone && stays(pass, machine, unit)) {
+            decide(decisions, machine, Change::Unassign { unit: unit.clone(), reason });
+        }
+    }
 }
 
 fn decide(decisions: &mut Vec<Decision>, machine: &MachineId, change: Change) {
@@ -82,20 +88,17 @@ fn stays(pass: &Pass<'_>, machine: &MachineId, unit: &UnitName) -> bool {
     pass.waits.contains_key(machine) && (pass.board.is_left_on(unit, machine) || global())
 }
 
-fn updates<'a>(
-    decisions: &mut Vec<Decision>,
-    cluster: &Cluster,
-    machine: &MachineId,
-    units: impl Iterator<Item = &'a &'a UnitName>,
-) {
-    let Some(schedule) = cluster.schedule.get(machine) else {
+fn updates(decisions: &mut Vec<Decision>, pass: &Pass<'_>, machine: &MachineId) {
+    let cluster = pass.board.cluster;
+    let (Some(schedule), Some(spot)) = (cluster.schedule.get(machine), pass.board.spot(machine))
+    else {
         return;
     };
-    for name in units {
-        let Some(stored) = cluster.units.get(*name) else { continue };
+    for name in spot.units() {
+        let Some(stored) = cluster.units.get(name) else { continue };
         let to = assignment(stored);
         if let Some(reason) = update_reason(schedule, name, &to) {
-            decide(decisions, machine, Change::Update { unit: (*name).clone(), to, reason });
+            decide(decisions, machine, Change::Update { unit: name.clone(), to, reason });
         }
     }
 }
@@ -121,17 +124,19 @@ fn update_reason(schedule: &Schedule, name: &UnitName, to: &Assignment) -> Optio
 /// they hold: until then they must not take absence for "stop".
 fn complete(decisions: &mut Vec<Decision>, pass: &Pass<'_>) {
     let cluster = pass.board.cluster;
-    let held = cluster.holders.keys().filter_map(|name| Some((cluster.live_holder(name)?, name)));
-    let unsettled = held.filter(|held| pass.assigned.contains_key(held)).map(|(holder, _)| holder);
-    let unsettled: BTreeSet<&MachineId> = unsettled.collect();
-    let newcomers = cluster.machines.iter().filter(|(id, machine)| {
-        !is_complete(cluster.schedule.get(*id), machine) && !unsettled.contains(id)
-    });
-    for (id, machine) in newcomers {
-        decide(decisions, id, Change::Complete { life: machine.created });
+    let holds = |machine: &MachineId, name: &UnitName| cluster.live_holder(name) == Some(machine);
+    let unsettled = pass.assigned.keys().filter(|(machine, name)| holds(machine, name));
+    let unsettled: BTreeSet<&MachineId> = unsettled.map(|(machine, _)| *machine).collect();
+    for id in pass.scope.machines.iter().filter(|id| !unsettled.contains(*id)) {
+        if let Some(machine) = cluster.machines.get(*id)
+            && !is_complete(cluster.schedule.get(*id), machine)
+        {
+            decide(decisions, id, Change::Complete { life: machine.created });
+        }
     }
 }
 
-fn is_complete(schedule: Option<&Schedule>, machine: &StoredMachine) -> bool {
+/// Whether a machine was told that its schedule is complete.
+pub fn is_complete(schedule: Option<&Schedule>, machine: &StoredMachine) -> bool {
     schedule.and_then(|schedule| schedule.planned) == Some(machine.created)
 }

@@ -69,8 +69,7 @@ pub fn departures(cluster: &Cluster, moment: &Moment) -> Departures {
             decide(machine, Fate::Found);
         }
     }
-    let gone = cluster.known.iter().filter(|(machine, _)| !cluster.machines.contains_key(*machine));
-    for (machine, known) in gone {
+    for (machine, known) in cluster.away() {
         let (lost, wait) = (cluster.lost.get(machine), waits.get(machine).copied());
         let since = known.record.left.or(lost.map(|lost| lost.since));
         let waited = lost.and_then(|lost| lost.until);

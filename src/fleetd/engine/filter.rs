@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::board::{Board, Spot};
+use super::order;
 use super::trouble::{Pause, often};
 use crate::model::{Glob, MachineId, OnPartition, Requirements, STOP_TTL_MIN};
 use crate::unitfile::UnitName;
@@ -102,13 +103,13 @@ impl fmt::Display for Refusal {
 /// whether it bears the unit.
 pub fn check(
     board: &Board<'_>,
-    spot: &Spot<'_>,
+    spot: &Spot<'_, '_>,
     name: &UnitName,
     wants: &Requirements,
 ) -> Result<(), Refusal> {
     machine_id(spot, wants)?;
-    metadata(spot, wants)?;
-    on_partition(board, spot, wants)?;
+    metadata(board, spot, wants)?;
+    on_partition(spot, wants)?;
     machine_of(board, spot, name, wants)?;
     conflicts(spot, name, wants)?;
     replaced(board, spot, name)
@@ -118,60 +119,61 @@ pub fn check(
 /// while that could as well be elsewhere.
 pub fn check_newcomer(
     board: &Board<'_>,
-    spot: &Spot<'_>,
+    spot: &Spot<'_, '_>,
     name: &UnitName,
     wants: &Requirements,
 ) -> Result<(), Refusal> {
     check(board, spot, name, wants)?;
     let bound = wants.machine_id.is_some() || !wants.machine_of.is_empty() || wants.global;
-    match spot.pause {
+    match spot.pause(board.now) {
         Some(pause) if !bound => Err(Refusal::Unsteady(pause)),
         _ => Ok(()),
     }
 }
 
-fn machine_id(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
+fn machine_id(spot: &Spot<'_, '_>, wants: &Requirements) -> Result<(), Refusal> {
     match &wants.machine_id {
         Some(id) if id != spot.id => Err(Refusal::OtherMachine(id.clone())),
         _ => Ok(()),
     }
 }
 
-fn metadata(spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
+fn metadata(board: &Board<'_>, spot: &Spot<'_, '_>, wants: &Requirements) -> Result<(), Refusal> {
+    let found = |key| board.cluster.metadatum(spot.id, key);
     let unmet = wants
         .metadata
         .iter()
-        .find(|(key, values)| spot.metadata.get(*key).is_none_or(|found| !values.contains(found)));
+        .find(|(key, values)| found(key).is_none_or(|found| !values.contains(found)));
     match unmet {
         None => Ok(()),
         Some((key, wanted)) => Err(Refusal::Metadata {
             key: key.clone(),
             wanted: wanted.clone(),
-            found: spot.metadata.get(key).cloned(),
+            found: found(key).map(str::to_owned),
         }),
     }
 }
 
-fn on_partition(board: &Board<'_>, spot: &Spot<'_>, wants: &Requirements) -> Result<(), Refusal> {
-    let found = board.cluster.machines.get(spot.id).and_then(|machine| machine.record.agent_ttl());
-    let in_time = found.is_some_and(|ttl| ttl >= STOP_TTL_MIN);
-    match wants.on_partition {
-        OnPartition::Stop if !in_time => Err(Refusal::TtlTooShort { found }),
-        _ => Ok(()),
+fn on_partition(spot: &Spot<'_, '_>, wants: &Requirements) -> Result<(), Refusal> {
+    if wants.on_partition == OnPartition::Keep {
+        return Ok(());
     }
+    let found = spot.machine.record.agent_ttl();
+    let in_time = found.is_some_and(|ttl| ttl >= STOP_TTL_MIN);
+    in_time.then_some(()).ok_or(Refusal::TtlTooShort { found })
 }
 
 fn machine_of(
     board: &Board<'_>,
-    spot: &Spot<'_>,
+    spot: &Spot<'_, '_>,
     name: &UnitName,
     wants: &Requirements,
 ) -> Result<(), Refusal> {
     for target in &wants.machine_of {
-        if spot.units.contains_key(target) {
+        if spot.has(target) {
             continue;
         }
-        return Err(if board.circles.contains(name) {
+        return Err(if order::is_in_circle(board.cluster, name) {
             Refusal::Circle(target.clone())
         } else if !board.cluster.units.contains_key(target) {
             Refusal::TargetUnknown(target.clone())
@@ -184,17 +186,17 @@ fn machine_of(
     Ok(())
 }
 
-fn conflicts(spot: &Spot<'_>, name: &UnitName, wants: &Requirements) -> Result<(), Refusal> {
+fn conflicts(spot: &Spot<'_, '_>, name: &UnitName, wants: &Requirements) -> Result<(), Refusal> {
     let conflict = |with: &UnitName, declared_there| {
         Err(Refusal::Conflict { with: with.clone(), declared_there })
     };
-    let others = || spot.units.keys().filter(|other| **other != name);
+    let others = || spot.units().filter(|other| *other != name);
     if !wants.conflicts.is_empty()
         && let Some(other) = others().find(|other| any_matches(&wants.conflicts, other))
     {
         return conflict(other, false);
     }
-    let mut quarrelsome = spot.quarrelsome.iter().filter(|(other, _)| **other != name);
+    let mut quarrelsome = spot.quarrelsome().filter(|(other, _)| *other != name);
     match quarrelsome.find(|(_, theirs)| any_matches(&theirs.conflicts, name)) {
         Some((other, _)) => conflict(other, true),
         None => Ok(()),
@@ -205,7 +207,7 @@ fn any_matches(globs: &[Glob], name: &UnitName) -> bool {
     globs.iter().any(|glob| glob.matches(name.as_str()))
 }
 
-fn replaced(board: &Board<'_>, spot: &Spot<'_>, name: &UnitName) -> Result<(), Refusal> {
-    let by = board.replacers_of(name).find(|by| spot.units.contains_key(by));
+fn replaced(board: &Board<'_>, spot: &Spot<'_, '_>, name: &UnitName) -> Result<(), Refusal> {
+    let by = board.replacers_of(name).find(|by| spot.has(by));
     by.map_or(Ok(()), |by| Err(Refusal::Replaced(by.clone())))
 }

@@ -17,7 +17,7 @@ use super::departed::{Departure, Departures, departures};
 use super::format::{Raise, raise};
 use super::litter::{Litter, litter};
 use super::plan::Decision;
-use super::schedule::schedule;
+use super::planner::Planner;
 use super::trouble::{self, Trouble, Troubles, troubles};
 use super::vanished::{Moment, is_news};
 use crate::fleetd::backoff::Backoff;
@@ -192,10 +192,11 @@ impl Engine {
         let mirror = self.registry.cluster();
         let mut seen = mirror.reached();
         mirror.reach(leadership.term).await?;
+        let mut planner = Planner::default();
         loop {
             let looked_at = *seen.borrow_and_update();
             let silent = self.silent(&mirror).await?;
-            let Some(decisions) = self.pass(&mirror, silent) else { continue };
+            let Some(decisions) = self.pass(&mirror, silent, &mut planner) else { continue };
             let Decisions { units, departures, raise, troubles, due } = decisions;
             if !self.carry_out(leadership, &mirror, &raise).await?
                 || !self.carry_out(leadership, &mirror, &units).await?
@@ -240,14 +241,19 @@ impl Engine {
 
     /// One look at the cluster as it stands. `None` when somebody vanished since it was not asked
     /// who is silent.
-    fn pass(&self, mirror: &Mirror<Cluster>, silent: Silent) -> Option<Decisions> {
+    fn pass(
+        &self,
+        mirror: &Mirror<Cluster>,
+        silent: Silent,
+        planner: &mut Planner,
+    ) -> Option<Decisions> {
         let cluster = mirror.read();
         if silent.is_none() && is_news(&cluster) {
             return None;
         }
         let begun = Instant::now();
         let moment = Moment { now: clock::now(), silent: silent.unwrap_or_default() };
-        let decisions = decide(&cluster, &moment, self.own_format());
+        let decisions = decide(&cluster, &moment, self.own_format(), planner);
         self.settings.metrics.pass(begun.elapsed());
         Some(decisions)
     }
@@ -324,7 +330,7 @@ fn sweep(mirror: &Mirror<Cluster>) -> Vec<(Litter, Guarded)> {
     litter(&mirror.read()).into_iter().map(guarded).collect()
 }
 
-fn decide(cluster: &Cluster, moment: &Moment, own_format: u32) -> Decisions {
+fn decide(cluster: &Cluster, moment: &Moment, own_format: u32, planner: &mut Planner) -> Decisions {
     let Departures { all, next } = departures(cluster, moment);
     let departures = all.into_iter().map(|departure| {
         let guarded = guard_departure(&departure, cluster);
@@ -335,7 +341,7 @@ fn decide(cluster: &Cluster, moment: &Moment, own_format: u32) -> Decisions {
         let guarded = guard_trouble(&trouble, cluster);
         (trouble, guarded)
     });
-    let plan = schedule(cluster, moment);
+    let plan = planner.plan(cluster, moment);
     let units = plan.decisions.into_iter().map(|decision| {
         let guarded = guard(&decision, cluster);
         (decision, guarded)

@@ -60,8 +60,7 @@ fn is_reported(cluster: &Cluster, name: &UnitName) -> bool {
 
 fn shall_have(cluster: &Cluster, machine: &MachineId, name: &UnitName) -> bool {
     let schedule = cluster.schedule.get(machine);
-    cluster.machines.contains_key(machine)
-        && schedule.is_some_and(|it| it.units.contains_key(name) || it.unreadable.contains(name))
+    cluster.machines.contains_key(machine) && schedule.is_some_and(|schedule| schedule.names(name))
 }
 
 impl fmt::Display for Litter {

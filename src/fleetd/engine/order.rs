@@ -6,37 +6,37 @@ use crate::fleetd::registry::{Cluster, StoredUnit};
 use crate::model::TargetState;
 use crate::unitfile::UnitName;
 
-/// Every unit that shall be on a machine, `MachineOf=` targets before those that follow them,
-/// else by name.
-pub fn targets_first(cluster: &Cluster) -> Vec<(&UnitName, &StoredUnit)> {
-    let mut ordered = Vec::new();
-    let mut visited = BTreeSet::new();
-    let mut waiting: Vec<Visit<'_>> = Vec::new();
-    for name in cluster.units.keys() {
-        waiting.push(Visit::Enter(name));
-        // A stack instead of recursion: a chain of a thousand units is no reason to overflow.
-        while let Some(visit) = waiting.pop() {
-            match visit {
-                Visit::Leave(name, unit) => ordered.push((name, unit)),
-                Visit::Enter(name) => {
-                    let Some((name, unit)) = cluster.units.get_key_value(name) else {
-                        continue;
-                    };
-                    if !wanted(name, unit) || !visited.insert(name) {
-                        continue;
-                    }
-                    waiting.push(Visit::Leave(name, unit));
-                    waiting.extend(unit.requirements.machine_of.iter().rev().map(Visit::Enter));
-                }
-            }
-        }
+/// A unit and its name.
+pub type Named<'a> = (&'a UnitName, &'a StoredUnit);
+
+/// Those of these units that shall be on a machine, `MachineOf=` targets before those that follow
+/// them, else by name. Two of them come in the same order whoever else does.
+pub fn targets_first<'a>(
+    cluster: &'a Cluster,
+    units: impl Iterator<Item = Named<'a>>,
+) -> Vec<Named<'a>> {
+    let mut ranks: BTreeMap<usize, Vec<Named<'a>>> = BTreeMap::new();
+    for (name, unit) in units.filter(|(name, unit)| wanted(name, unit)) {
+        ranks.entry(rank(cluster, name, unit)).or_default().push((name, unit));
     }
-    ordered
+    ranks.into_values().flatten().collect()
 }
 
-enum Visit<'a> {
-    Enter(&'a UnitName),
-    Leave(&'a UnitName, &'a StoredUnit),
+/// On how many units this one hangs by `MachineOf=`, directly or not: on more than each of those
+/// does, unless they hang on each other, and then none is ever placed.
+fn rank(cluster: &Cluster, name: &UnitName, unit: &StoredUnit) -> usize {
+    match unit.requirements.machine_of.is_empty() {
+        true => 0,
+        false => reached(name, |name| targets(cluster, name)).count(),
+    }
+}
+
+fn targets<'a>(
+    cluster: &'a Cluster,
+    name: &UnitName,
+) -> impl Iterator<Item = &'a UnitName> + use<'a> {
+    let unit = cluster.units.get(name);
+    unit.into_iter().flat_map(|unit| unit.requirements.machine_of.iter())
 }
 
 /// Whether a unit shall be on a machine. A template is only a pattern for units.
@@ -44,76 +44,85 @@ pub fn wanted(name: &UnitName, unit: &StoredUnit) -> bool {
     unit.desired > TargetState::Inactive && !name.is_template()
 }
 
-/// Units whose `MachineOf=` leads back to themselves, and so can never be placed.
-pub fn circles(cluster: &Cluster) -> BTreeSet<&UnitName> {
-    let targets = |name: &UnitName| {
-        let unit = cluster.units.get_key_value(name);
-        unit.into_iter().flat_map(|(_, unit)| unit.requirements.machine_of.iter())
-    };
-    let followers = cluster.units.iter().filter(|(_, u)| !u.requirements.machine_of.is_empty());
-    followers.map(|(name, _)| name).filter(|name| reaches(name, name, targets)).collect()
+/// Whether a unit's `MachineOf=` leads back to itself, so that it can never be placed.
+pub fn is_in_circle(cluster: &Cluster, name: &UnitName) -> bool {
+    reached(name, |name| targets(cluster, name)).any(|reached| reached == name)
 }
 
 /// Which unit shall take the place of which, without those that would do so in a circle.
 #[derive(Debug, Default)]
-pub struct Replacements<'a> {
-    replaced: BTreeMap<&'a UnitName, BTreeSet<&'a UnitName>>,
-    replacers: BTreeMap<&'a UnitName, BTreeSet<&'a UnitName>>,
+pub struct Replacements {
+    all: BTreeSet<UnitName>,
+    replaced: BTreeMap<UnitName, BTreeSet<UnitName>>,
+    replacers: BTreeMap<UnitName, BTreeSet<UnitName>>,
 }
 
-impl<'a> Replacements<'a> {
+impl Replacements {
+    /// Reads `Replaces=` of every unit that is wanted. A replacement that leads back to its origin
+    /// is ignored, as fleet always did, else two units would chase each other for ever.
+    pub fn of(cluster: &Cluster) -> Replacements {
+        let mut all: BTreeMap<&UnitName, BTreeSet<&UnitName>> = BTreeMap::new();
+        let replacers = cluster.units.iter().filter(|(name, unit)| replaces(name, unit));
+        for (name, unit) in replacers {
+            let others = cluster.units.keys().filter(|other| takes_place_of(name, unit, other));
+            all.insert(name, others.collect());
+        }
+        let names = all.keys().map(|name| (*name).clone()).collect();
+        let mut kept = Replacements { all: names, ..Replacements::default() };
+        for (name, others) in &all {
+            let step = |from: &UnitName| all.get(from).into_iter().flatten().copied();
+            for other in others.iter().filter(|other| !reached(other, step).any(|it| it == *name)) {
+                kept.replaced.entry((*name).clone()).or_default().insert((*other).clone());
+                kept.replacers.entry((*other).clone()).or_default().insert((*name).clone());
+            }
+        }
+        kept
+    }
+
     /// The units whose place `name` shall take.
-    pub fn replaced_by(&self, name: &UnitName) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
-        self.replaced.get(name).into_iter().flatten().copied()
+    pub fn replaced_by(&self, name: &UnitName) -> impl Iterator<Item = &UnitName> + use<'_> {
+        self.replaced.get(name).into_iter().flatten()
     }
 
     /// The units that shall take the place of `name`.
-    pub fn replacers_of(
-        &self,
-        name: &UnitName,
-    ) -> impl Iterator<Item = &'a UnitName> + use<'_, 'a> {
-        self.replacers.get(name).into_iter().flatten().copied()
+    pub fn replacers_of(&self, name: &UnitName) -> impl Iterator<Item = &UnitName> + use<'_> {
+        self.replacers.get(name).into_iter().flatten()
+    }
+
+    /// Every unit that shall take the place of others, should there be any.
+    pub fn replacers(&self) -> impl Iterator<Item = &UnitName> {
+        self.all.iter()
     }
 }
 
-/// Reads `Replaces=` of every unit that is wanted. A replacement that leads back to its origin is
-/// ignored, as fleet always did, else two units would chase each other for ever.
-pub fn replacements(cluster: &Cluster) -> Replacements<'_> {
-    let mut all: BTreeMap<&UnitName, BTreeSet<&UnitName>> = BTreeMap::new();
-    for (name, unit) in cluster.units.iter().filter(|(name, unit)| wanted(name, unit)) {
-        let globs = &unit.requirements.replaces;
-        if globs.is_empty() {
-            continue;
-        }
-        let matches = |other: &&UnitName| globs.iter().any(|glob| glob.matches(other.as_str()));
-        let others = cluster.units.keys().filter(|other| *other != name).filter(matches);
-        all.insert(name, others.collect());
-    }
-    let mut kept = Replacements::default();
-    for (name, others) in &all {
-        let step = |from: &UnitName| all.get(from).into_iter().flatten().copied();
-        for other in others.iter().filter(|other| !reaches(other, name, step)) {
-            kept.replaced.entry(name).or_default().insert(other);
-            kept.replacers.entry(other).or_default().insert(name);
-        }
-    }
-    kept
+/// Whether a unit shall be on every machine.
+pub fn is_global(name: &UnitName, unit: &StoredUnit) -> bool {
+    unit.requirements.global && wanted(name, unit)
 }
 
-/// Whether `goal` can be reached from `start` in one step or more.
-fn reaches<'a, I>(start: &UnitName, goal: &UnitName, step: impl Fn(&UnitName) -> I) -> bool
+/// Whether a unit shall take the place of others.
+pub fn replaces(name: &UnitName, unit: &StoredUnit) -> bool {
+    !unit.requirements.replaces.is_empty() && wanted(name, unit)
+}
+
+/// Whether a unit's file says that it takes the place of another one.
+pub fn takes_place_of(name: &UnitName, unit: &StoredUnit, other: &UnitName) -> bool {
+    other != name && unit.requirements.replaces.iter().any(|glob| glob.matches(other.as_str()))
+}
+
+/// Everyone who can be reached in one step or more, each once.
+fn reached<'a, I>(
+    start: &UnitName,
+    step: impl Fn(&UnitName) -> I,
+) -> impl Iterator<Item = &'a UnitName>
 where
     I: Iterator<Item = &'a UnitName>,
 {
     let mut seen = BTreeSet::new();
-    let mut waiting: Vec<&UnitName> = step(start).collect();
-    while let Some(name) = waiting.pop() {
-        if name == goal {
-            return true;
-        }
-        if seen.insert(name) {
-            waiting.extend(step(name));
-        }
-    }
-    false
+    let mut waiting: Vec<&UnitName> = step(start).filter(|next| seen.insert(*next)).collect();
+    std::iter::from_fn(move || {
+        let name = waiting.pop()?;
+        waiting.extend(step(name).filter(|next| seen.insert(*next)));
+        Some(name)
+    })
 }

@@ -135,6 +135,16 @@ pub enum UnassignReason {
 }
 
 impl Change {
+    /// The unit that it is about, if it is one.
+    pub fn unit(&self) -> Option<&UnitName> {
+        match self {
+            Change::Unassign { unit, .. }
+            | Change::Update { unit, .. }
+            | Change::Assign { unit, .. } => Some(unit),
+            Change::Complete { .. } | Change::Expire => None,
+        }
+    }
+
     /// What kind of change it is.
     pub fn word(&self) -> &'static str {
         match self {

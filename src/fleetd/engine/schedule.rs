@@ -9,37 +9,28 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::board::{Board, Spot};
 use super::compare;
 use super::filter::{self, Refusal};
-use super::order::targets_first;
+use super::ledger::Ledger;
+use super::order::{Named, is_global, targets_first, wanted};
 use super::plan::{AssignReason, Plan, UnassignReason};
+use super::scope::Scope;
 use super::trouble::{self, Pause};
 use super::vanished::{Moment, Wait, waits};
-use crate::fleetd::registry::{Cluster, Moves, StoredUnit};
+use crate::fleetd::registry::{Cluster, Key, Moves, StoredUnit};
 use crate::model::{MachineId, Timestamp};
 use crate::unitfile::UnitName;
 
-/// Decides what each machine shall have at a moment.
+/// Decides what each machine shall have at a moment, and says why a unit has no place.
 pub fn schedule(cluster: &Cluster, moment: &Moment) -> Plan {
-    let mut pass = Pass::on(cluster, moment);
-    let units = targets_first(cluster);
-    for &(name, unit) in &units {
-        pass.keep(name, unit);
-    }
-    pass.make_way();
-    pass.hand_back(&units);
-    let mut queue: VecDeque<_> = units.into_iter().collect();
-    while let Some((name, unit)) = queue.pop_front() {
-        if unit.requirements.global {
-            pass.spread(name, unit);
-        } else if !pass.board.is_placed(name) {
-            queue.extend(pass.place(name, unit));
-        }
-    }
-    compare::plan(pass)
+    let ledger = Ledger::of(cluster);
+    let pass = Pass::over(cluster, moment, &ledger);
+    Plan { refused: pass.refusals(), ..compare::plan(&pass) }
 }
 
-/// A pass under way: the board as it fills, and the reasons so far.
+/// A pass: the board as it fills, and the reasons so far.
 #[derive(Debug)]
 pub struct Pass<'a> {
+    /// What is looked at.
+    pub scope: Scope<'a>,
     /// What each machine would have.
     pub board: Board<'a>,
     /// Why a unit was put where it was not before.
@@ -47,61 +38,77 @@ pub struct Pass<'a> {
     /// Why a unit did not stay where it was.
     pub dropped: BTreeMap<(&'a MachineId, &'a UnitName), UnassignReason>,
     /// Units that are not placed yet, and why.
-    pub paused: BTreeMap<UnitName, Pause>,
-    /// Who refuses units that no machine takes, and global ones.
-    pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
+    pub paused: BTreeMap<&'a UnitName, Pause>,
+    /// Units that no machine takes.
+    pub untaken: BTreeSet<&'a UnitName>,
     /// Machines that vanished and are waited for.
     pub waits: BTreeMap<MachineId, Wait>,
-    now: Timestamp,
-    /// Where each unit was before the pass.
-    before: BTreeMap<&'a UnitName, Vec<&'a MachineId>>,
 }
 
-type Wanted<'a> = (&'a UnitName, &'a StoredUnit);
-
 impl<'a> Pass<'a> {
-    fn on(cluster: &'a Cluster, moment: &Moment) -> Pass<'a> {
-        let mut before: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (machine, schedule) in &cluster.schedule {
-            for name in schedule.units.keys().chain(&schedule.unreadable) {
-                before.entry(name).or_default().push(machine);
-            }
-        }
-        let mut board = Board::of(cluster, moment.now);
-        for (name, machines) in before.iter().filter(|(name, _)| cluster.is_unreadable(name)) {
-            machines.iter().for_each(|machine| board.leave(name, machine));
-        }
-        Pass {
+    /// Looks at what is open by the books; everything else stays as it is.
+    pub fn over(cluster: &'a Cluster, moment: &Moment, ledger: &'a Ledger) -> Pass<'a> {
+        let scope = ledger.scope(cluster);
+        let board = Board::of(cluster, moment.now, ledger, &scope.machines);
+        let units = targets_first(cluster, scope.units());
+        let mut pass = Pass {
+            scope,
             board,
             assigned: BTreeMap::new(),
             dropped: BTreeMap::new(),
             paused: BTreeMap::new(),
-            refused: BTreeMap::new(),
+            untaken: BTreeSet::new(),
             waits: waits(cluster, moment),
-            now: moment.now,
-            before,
+        };
+        pass.leave_unreadable();
+        units.iter().for_each(|&(name, unit)| pass.keep(name, unit));
+        pass.make_way();
+        pass.hand_back(&units);
+        pass.place_all(units);
+        pass
+    }
+
+    /// Leaves units where they are of which nobody knows what is wanted.
+    fn leave_unreadable(&mut self) {
+        let cluster = self.board.cluster;
+        for key in cluster.foreign.keys() {
+            if let Key::Unit(name) = key {
+                cluster.homes_of(name).for_each(|machine| self.board.leave(name, machine));
+            }
+        }
+    }
+
+    /// Places what has no place.
+    fn place_all(&mut self, units: Vec<Named<'a>>) {
+        let mut queue: VecDeque<_> = units.into();
+        while let Some((name, unit)) = queue.pop_front() {
+            if unit.requirements.global {
+                self.spread(name, unit);
+            } else if !self.board.is_placed(name) {
+                queue.extend(self.place(name, unit));
+            }
         }
     }
 
     /// Leaves a unit where it is, if that machine lives and still takes it, or is waited for.
     fn keep(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
-        let before = self.before.get(name).cloned().unwrap_or_default();
-        for &machine in &before {
-            let Some(spot) = self.board.spots.get(machine) else {
+        let cluster = self.board.cluster;
+        for machine in cluster.homes_of(name).filter(|home| self.scope.machines.contains(home)) {
+            let Some(spot) = self.board.spot(machine) else {
                 continue;
             };
             if !unit.requirements.global && self.board.is_placed(name) {
                 self.dropped.insert((machine, name), UnassignReason::Twice);
                 continue;
             }
-            match filter::check(&self.board, spot, name, &unit.requirements) {
+            match filter::check(&self.board, &spot, name, &unit.requirements) {
                 Ok(()) => self.board.put(name, unit, machine),
                 Err(refusal) => {
                     self.dropped.insert((machine, name), UnassignReason::Refused(refusal));
                 }
             }
         }
-        let waited_for = before.into_iter().find(|machine| self.waits.contains_key(*machine));
+        let waited_for = cluster.homes_of(name).find(|home| self.waits.contains_key(*home));
         // Where another machine came back with it, there is nothing to wait for.
         let homeless = !self.board.is_placed(name) && self.holder(name, unit).is_none();
         if let Some(machine) = waited_for.filter(|_| homeless) {
@@ -112,24 +119,24 @@ impl<'a> Pass<'a> {
     /// Takes units away from those that replace them, where both stayed on one machine: a file can
     /// come to say `Replaces=` later.
     fn make_way(&mut self) {
-        let cluster = self.board.cluster;
-        let replacers = cluster.units.iter().filter(|(_, u)| !u.requirements.replaces.is_empty());
-        for (name, _) in replacers {
+        for name in self.board.replacers() {
             let homes: Vec<_> = self.board.machines_of(name).collect();
             for machine in homes {
-                let spot = self.board.spots.get(machine);
-                let there =
-                    |victim: &&UnitName| spot.is_some_and(|s| s.units.contains_key(*victim));
+                let there = |victim: &&UnitName| {
+                    self.board.spot(machine).is_some_and(|spot| spot.has(victim))
+                };
                 let victims: Vec<_> = self.board.replaced_by(name).filter(there).collect();
                 // They are placed anew with everyone else who has no place.
-                victims.into_iter().for_each(|victim| drop(self.evict(victim, machine, name)));
+                for victim in victims {
+                    drop(self.make_room(victim, machine, name));
+                }
             }
         }
     }
 
     /// Gives units back to machines that were lost and came back before another one had won them:
     /// what runs there need not be stopped. Those that must be beside it are placed anew.
-    fn hand_back(&mut self, units: &[Wanted<'a>]) {
+    fn hand_back(&mut self, units: &[Named<'a>]) {
         for &(name, unit) in units {
             let Some(home) = self.board.machines_of(name).next() else { continue };
             // Most are where they are held, and need no look at the machine.
@@ -137,11 +144,8 @@ impl<'a> Pass<'a> {
                 continue;
             }
             let Some(holder) = self.holder(name, unit) else { continue };
-            self.drop_from(name, home, UnassignReason::HeldBy(holder.clone()));
-            for (follower, _) in self.followers(name, home) {
-                let refusal = Refusal::TargetElsewhere(name.clone());
-                self.drop_from(follower, home, UnassignReason::Refused(refusal));
-            }
+            let reason = UnassignReason::HeldBy(holder.clone());
+            drop(self.evict(name, home, reason, Refusal::TargetElsewhere));
             self.assign(name, unit, holder, AssignReason::RunsThere);
         }
     }
@@ -149,48 +153,40 @@ impl<'a> Pass<'a> {
     /// The live machine that holds a unit and takes it: it need not be stopped there.
     fn holder(&self, name: &'a UnitName, unit: &'a StoredUnit) -> Option<&'a MachineId> {
         let holder = self.board.cluster.live_holder(name).filter(|_| !unit.requirements.global)?;
-        let spot = self.board.spots.get(holder)?;
-        filter::check(&self.board, spot, name, &unit.requirements).is_ok().then_some(spot.id)
+        let spot = self.board.spot(holder)?;
+        filter::check(&self.board, &spot, name, &unit.requirements).is_ok().then_some(spot.id)
     }
 
     /// Puts a global unit on every machine that takes it.
     fn spread(&mut self, name: &'a UnitName, unit: &'a StoredUnit) {
-        let here: BTreeSet<_> = self.board.machines_of(name).collect();
-        let mut takers = Vec::new();
-        let mut refusals = Vec::new();
-        for spot in self.board.spots.values().filter(|spot| !here.contains(spot.id)) {
-            match filter::check(&self.board, spot, name, &unit.requirements) {
-                Ok(()) => takers.push(spot.id),
-                Err(refusal) => refusals.push((spot.id.clone(), refusal)),
-            }
-        }
-        if !refusals.is_empty() {
-            self.refused.insert(name.clone(), refusals);
-        }
+        let spots = self.scope.machines.iter().filter_map(|machine| self.board.spot(machine));
+        let takes = |spot: &Spot<'_, 'a>| {
+            !spot.has(name) && filter::check(&self.board, spot, name, &unit.requirements).is_ok()
+        };
+        let takers: Vec<_> = spots.filter(takes).map(|spot| spot.id).collect();
         for machine in takers {
             self.assign(name, unit, machine, AssignReason::Everywhere);
         }
     }
 
     /// Puts a unit on the best machine, and says which units lost their place by it.
-    fn place(&mut self, name: &'a UnitName, unit: &'a StoredUnit) -> Vec<Wanted<'a>> {
-        self.refused.remove(name);
+    fn place(&mut self, name: &'a UnitName, unit: &'a StoredUnit) -> Vec<Named<'a>> {
         if let Some(pause) = self.pause(name, unit) {
-            self.paused.insert(name.clone(), pause);
+            self.paused.insert(name, pause);
             return Vec::new();
         }
         if let Some((machine, victims)) = self.place_to_take(name, unit) {
             let reason = AssignReason::Replaces(victims[0].clone());
             let mut homeless = Vec::new();
             for victim in victims {
-                homeless.extend(self.evict(victim, machine, name));
+                homeless.extend(self.make_room(victim, machine, name));
             }
             self.assign(name, unit, machine, reason);
             return homeless;
         }
         match self.choose(name, unit) {
             Some((machine, reason)) => self.assign(name, unit, machine, reason),
-            None => self.explain(name, unit),
+            None => drop(self.untaken.insert(name)),
         }
         Vec::new()
     }
@@ -201,34 +197,34 @@ impl<'a> Pass<'a> {
         name: &'a UnitName,
         unit: &'a StoredUnit,
     ) -> Option<(&'a MachineId, AssignReason)> {
-        let takes =
-            |spot: &&Spot<'_>| filter::check(&self.board, spot, name, &unit.requirements).is_ok();
+        let takes = |spot: &Spot<'_, 'a>| {
+            filter::check(&self.board, spot, name, &unit.requirements).is_ok()
+        };
         if let Some(holder) = self.holder(name, unit) {
             return Some((holder, AssignReason::RunsThere));
         }
         if let Some(id) = &unit.requirements.machine_id {
-            let spot = self.board.spots.get(id).filter(takes)?;
+            let spot = self.board.spot(id).filter(takes)?;
             return Some((spot.id, AssignReason::Pinned));
         }
         if let Some(target) = unit.requirements.machine_of.first() {
-            let mut spots =
-                self.board.machines_of(target).filter_map(|id| self.board.spots.get(id));
+            let mut spots = self.board.machines_of(target).filter_map(|id| self.board.spot(id));
             let spot = spots.find(takes)?;
             return Some((spot.id, AssignReason::Beside(target.clone())));
         }
-        let takes = |spot: &&Spot<'_>| {
+        let takes = |spot: &Spot<'_, 'a>| {
             filter::check_newcomer(&self.board, spot, name, &unit.requirements).is_ok()
         };
         let mut takers = self.board.by_load().filter(takes);
-        let failures = trouble::failures(self.board.cluster, name, self.now);
+        let failures = trouble::failures(self.board.cluster, name, self.board.now);
         if failures.is_empty() {
             let spot = takers.next()?;
-            return Some((spot.id, AssignReason::LeastLoaded { units: spot.units.len() }));
+            return Some((spot.id, AssignReason::LeastLoaded { units: spot.load() }));
         }
-        let times = |spot: &Spot<'_>| failures.get(spot.id).copied().unwrap_or_default();
+        let times = |spot: &Spot<'_, 'a>| failures.get(spot.id).copied().unwrap_or_default();
         let spot = takers.min_by_key(|spot| times(spot))?;
-        let reason = match times(spot) {
-            0 => AssignReason::LeastLoadedUnfailed { units: spot.units.len() },
+        let reason = match times(&spot) {
+            0 => AssignReason::LeastLoadedUnfailed { units: spot.load() },
             times => AssignReason::FailedLeast { times },
         };
         Some((spot.id, reason))
@@ -238,21 +234,21 @@ impl<'a> Pass<'a> {
     fn pause(&self, name: &UnitName, unit: &StoredUnit) -> Option<Pause> {
         let moves = match self.lost_home(name) {
             Some(_) => Some(self.one_more_move(name, unit)),
-            None => trouble::moves(self.board.cluster, name, unit, self.now),
+            None => trouble::moves(self.board.cluster, name, unit, self.board.now),
         };
-        let pause = Pause::after(moves?, self.now)?;
+        let pause = Pause::after(moves?, self.board.now)?;
         self.holder(name, unit).is_none().then_some(pause)
     }
 
     /// The lost machine from which a unit has to move: the first, should there be two.
     fn lost_home(&self, name: &UnitName) -> Option<&'a MachineId> {
-        let homes = self.before.get(name)?;
-        homes.iter().copied().find(|machine| trouble::is_lost(self.board.cluster, machine))
+        let cluster = self.board.cluster;
+        cluster.homes_of(name).find(|machine| trouble::is_lost(cluster, machine))
     }
 
     fn one_more_move(&self, name: &UnitName, unit: &StoredUnit) -> Moves {
-        let before = trouble::moves(self.board.cluster, name, unit, self.now);
-        trouble::one_more_move(before, unit, self.now)
+        let before = trouble::moves(self.board.cluster, name, unit, self.board.now);
+        trouble::one_more_move(before, unit, self.board.now)
     }
 
     /// How often a unit had to move, with the move from this machine, if that is one because it was
@@ -265,7 +261,9 @@ impl<'a> Pass<'a> {
 
     /// When time alone will change what is decided: the next pause is over.
     pub fn due(&self) -> Option<Timestamp> {
-        let machines = self.board.spots.values().filter_map(|spot| spot.pause);
+        let troubled = self.board.cluster.machine_troubles.keys();
+        let machines =
+            troubled.filter_map(|machine| self.board.spot(machine)?.pause(self.board.now));
         machines.chain(self.paused.values().copied()).map(|pause| pause.until).min()
     }
 
@@ -283,39 +281,50 @@ impl<'a> Pass<'a> {
             }
         }
         let mut machines: Vec<_> = victims.into_iter().collect();
-        machines.sort_by_key(|(id, _)| (self.board.spots.get(*id).map(|s| s.units.len()), *id));
+        machines.sort_by_key(|(id, _)| (self.board.spot(id).map(|spot| spot.load()), *id));
         let cluster = self.board.cluster;
         machines.into_iter().find(|(machine, victims)| {
             let there: Vec<_> =
                 victims.iter().filter_map(|v| cluster.units.get_key_value(*v)).collect();
             there.iter().for_each(|(victim, _)| self.board.take(victim, machine));
-            let spot = self.board.spots.get(*machine);
-            let fits = spot.is_some_and(|spot| {
-                filter::check(&self.board, spot, name, &unit.requirements).is_ok()
+            let fits = self.board.spot(machine).is_some_and(|spot| {
+                filter::check(&self.board, &spot, name, &unit.requirements).is_ok()
             });
             there.into_iter().for_each(|(victim, unit)| self.board.put(victim, unit, machine));
             fits
         })
     }
 
-    /// Takes a unit off a machine for another, and with it those that must be beside it. Returns
-    /// all that lost their place.
-    fn evict(
+    /// Takes a unit off a machine for another one.
+    fn make_room(
         &mut self,
         victim: &'a UnitName,
         machine: &'a MachineId,
         by: &'a UnitName,
-    ) -> Vec<Wanted<'a>> {
+    ) -> Vec<Named<'a>> {
+        let reason = UnassignReason::ReplacedBy(by.clone());
+        self.evict(victim, machine, reason, Refusal::TargetNowhere)
+    }
+
+    /// Takes a unit off a machine, and with it those that must be beside it: they are refused from
+    /// now on. Returns all that lost their place.
+    fn evict(
+        &mut self,
+        victim: &'a UnitName,
+        machine: &'a MachineId,
+        reason: UnassignReason,
+        refused: fn(UnitName) -> Refusal,
+    ) -> Vec<Named<'a>> {
         let Some((victim, unit)) = self.board.cluster.units.get_key_value(victim) else {
             return Vec::new();
         };
-        self.drop_from(victim, machine, UnassignReason::ReplacedBy(by.clone()));
+        self.drop_from(victim, machine, reason);
         let mut homeless = vec![(victim, unit)];
         let mut gone = vec![victim];
         while let Some(target) = gone.pop() {
             for (follower, unit) in self.followers(target, machine) {
-                let refusal = Refusal::TargetNowhere(target.clone());
-                self.drop_from(follower, machine, UnassignReason::Refused(refusal));
+                let reason = UnassignReason::Refused(refused(target.clone()));
+                self.drop_from(follower, machine, reason);
                 homeless.push((follower, unit));
                 gone.push(follower);
             }
@@ -323,13 +332,12 @@ impl<'a> Pass<'a> {
         homeless
     }
 
-    fn followers(&self, target: &UnitName, machine: &MachineId) -> Vec<Wanted<'a>> {
-        let Some(spot) = self.board.spots.get(machine) else {
+    fn followers(&self, target: &UnitName, machine: &MachineId) -> Vec<Named<'a>> {
+        let Some(spot) = self.board.spot(machine) else {
             return Vec::new();
         };
-        let follows = spot.units.iter().filter(|(_, wants)| wants.machine_of.contains(target));
-        let units = &self.board.cluster.units;
-        follows.filter_map(|(name, _)| units.get_key_value(*name)).collect()
+        let units = spot.units().filter_map(|name| self.board.cluster.units.get_key_value(name));
+        units.filter(|(_, unit)| unit.requirements.machine_of.contains(target)).collect()
     }
 
     fn drop_from(&mut self, name: &'a UnitName, machine: &'a MachineId, reason: UnassignReason) {
@@ -352,14 +360,45 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Notes every machine's refusal of a unit that none takes.
-    fn explain(&mut self, name: &UnitName, unit: &StoredUnit) {
-        let refusals = self.board.spots.values().filter_map(|spot| {
-            let wants = &unit.requirements;
-            let refusal = filter::check_newcomer(&self.board, spot, name, wants).err()?;
-            Some((spot.id.clone(), refusal))
+    /// Units that were looked at and are not just where they shall be: without a place, or held by
+    /// another machine than theirs.
+    pub fn unsettled(&self) -> impl Iterator<Item = &'a UnitName> {
+        let placed = |name: &UnitName| self.board.machines_of(name).next();
+        let named = self.scope.units().filter(|(name, unit)| wanted(name, unit));
+        let named = named.filter(move |(name, unit)| match placed(name) {
+            None => true,
+            Some(_) if unit.requirements.global => false,
+            Some(home) => self.board.cluster.live_holder(name).is_some_and(|it| it != home),
         });
-        let refusals = refusals.collect();
-        self.refused.insert(name.clone(), refusals);
+        named.map(|(name, _)| name)
+    }
+
+    /// Live machines that were looked at and not told yet that their schedule is complete.
+    pub fn incomplete(&self) -> impl Iterator<Item = &'a MachineId> {
+        let cluster = self.board.cluster;
+        let incomplete = |machine: &&MachineId| {
+            let schedule = cluster.schedule.get(*machine);
+            cluster.machines.get(*machine).is_some_and(|it| !compare::is_complete(schedule, it))
+        };
+        self.scope.machines.iter().copied().filter(incomplete)
+    }
+
+    /// Why each machine refuses a unit that none takes, and who refuses a global one.
+    fn refusals(&self) -> BTreeMap<UnitName, Vec<(MachineId, Refusal)>> {
+        let refusals = |name: &UnitName, unit: &StoredUnit| -> Vec<_> {
+            let others = self.board.spots().filter(|spot| !spot.has(name));
+            let refusal = |spot: Spot<'_, 'a>| {
+                let wants = &unit.requirements;
+                let refusal = filter::check_newcomer(&self.board, &spot, name, wants).err()?;
+                Some((spot.id.clone(), refusal))
+            };
+            others.filter_map(refusal).collect()
+        };
+        let cluster = self.board.cluster;
+        let untaken = self.untaken.iter().filter_map(|name| cluster.units.get_key_value(*name));
+        let untaken = untaken.map(|(name, unit)| (name.clone(), refusals(name, unit)));
+        let globals = self.scope.units().filter(|(name, unit)| is_global(name, unit));
+        let globals = globals.map(|(name, unit)| (name.clone(), refusals(name, unit)));
+        untaken.chain(globals.filter(|(_, refusals)| !refusals.is_empty())).collect()
     }
 }

@@ -146,10 +146,10 @@ pub enum Trouble {
 /// Compares what is known of troubles with what is reported, and with the time.
 pub fn troubles(cluster: &Cluster, now: Timestamp) -> Troubles {
     let mut troubles = Troubles::default();
-    let failed = cluster.states.iter().filter(|(name, on)| {
-        on.iter().any(|(machine, state)| is_news(cluster, name, machine, state))
+    let failed = cluster.failed_starts().filter(|name| {
+        let on = cluster.states.get(*name).into_iter().flatten();
+        on.into_iter().any(|(machine, state)| is_news(cluster, name, machine, state))
     });
-    let failed = failed.map(|(name, _)| name);
     let names: BTreeSet<&UnitName> = cluster.unit_troubles.keys().chain(failed).collect();
     let mut dues = Vec::new();
     for name in names {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use crate::fleetd::registry::{Cluster, KnownRecord, LostRecord, MachineRecord};
+use crate::fleetd::registry::{Cluster, LostRecord, MachineRecord};
 use crate::model::{MachineId, Timestamp};
 
 /// The time to live of a machine whose fleetd does not tell: what `agent_ttl` is by default.
@@ -58,6 +58,9 @@ impl fmt::Display for Wait {
 pub fn waits(cluster: &Cluster, moment: &Moment) -> BTreeMap<MachineId, Wait> {
     let now = moment.now;
     let gone: Vec<Gone<'_>> = gone(cluster, now).collect();
+    if gone.is_empty() {
+        return BTreeMap::new();
+    }
     let ttl_of_new = gone.iter().filter(|gone| gone.lost.is_none()).map(|gone| gone.ttl).max();
     let ttl_of_new = ttl_of_new.unwrap_or_default();
     let lately = |gone: &&Gone<'_>| {
@@ -102,10 +105,7 @@ impl Gone<'_> {
 
 /// Every machine that went without a word; what nobody noticed yet is noticed now.
 fn gone(cluster: &Cluster, now: Timestamp) -> impl Iterator<Item = Gone<'_>> {
-    let went = |id: &MachineId, known: &KnownRecord| {
-        known.left.is_none() && !cluster.machines.contains_key(id)
-    };
-    let gone = cluster.known.iter().filter(move |(id, known)| went(id, &known.record));
+    let gone = cluster.away().filter(|(_, known)| known.record.left.is_none());
     gone.map(move |(id, known)| {
         let lost = cluster.lost.get(id);
         let since = lost.map_or(now, |lost| lost.since);

@@ -4,10 +4,10 @@
 //! anything: that is the engine's.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::change_log::ChangeLog;
 use super::foreign::{Fault, Foreign};
+use super::index::Index;
 use super::keys::Key;
 use super::mirror::View;
 use super::records::{
@@ -15,11 +15,12 @@ use super::records::{
     MachineRecord, StateRecord, UnitRecord, decode,
 };
 use super::schedule::Schedule;
-use super::store::{Event, KeyValue, LeaseId, Range, Revision};
+use super::store::{Event, KeyValue, Range, Revision};
+use super::stored::{StoredHolder, StoredKnown, StoredMachine, StoredTrouble, StoredUnit};
 use super::trouble::{MachineTrouble, UnitTrouble};
 use crate::fleetd::chain::BoxedError;
-use crate::model::{MachineId, Requirements, TargetState, validate};
-use crate::unitfile::{UnitFile, UnitHash, UnitName};
+use crate::model::MachineId;
+use crate::unitfile::UnitName;
 
 /// Everything that is stored, at one revision.
 #[derive(Debug, Default)]
@@ -56,63 +57,10 @@ pub struct Cluster {
     modified: BTreeMap<Key, Revision>,
     /// The revision all this stood at.
     seen: Revision,
+    readings: u64,
     contents_bytes: usize,
+    index: Index,
     log: ChangeLog,
-}
-
-/// A unit as stored.
-#[derive(Debug, Clone)]
-pub struct StoredUnit {
-    /// Its file, byte for byte.
-    pub contents: Arc<str>,
-    /// Of the file.
-    pub hash: UnitHash,
-    /// What its file asks of a machine.
-    pub requirements: Arc<Requirements>,
-    /// How far it shall get.
-    pub desired: TargetState,
-    /// The last start that is wanted.
-    pub launch: u64,
-    /// When any of this last changed; what is decided on it is void after that.
-    pub modified: Revision,
-}
-
-/// A unit's holder as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredHolder {
-    /// The machine.
-    pub machine: MachineId,
-    /// The session that it hangs on.
-    pub session: Option<LeaseId>,
-}
-
-/// A machine as stored.
-#[derive(Debug, Clone)]
-pub struct StoredMachine {
-    /// What it says of itself.
-    pub record: MachineRecord,
-    /// The session that it hangs on.
-    pub session: Option<LeaseId>,
-    /// When it joined: names this life of it.
-    pub created: Revision,
-}
-
-/// A machine that is or was of the cluster, as stored.
-#[derive(Debug, Clone)]
-pub struct StoredKnown {
-    /// What it said last, and whether it left.
-    pub record: KnownRecord,
-    /// When any of this last changed.
-    pub modified: Revision,
-}
-
-/// What went wrong with a unit, as stored.
-#[derive(Debug, Clone)]
-pub struct StoredTrouble {
-    /// What.
-    pub record: UnitTrouble,
-    /// When any of this last changed.
-    pub modified: Revision,
 }
 
 impl Cluster {
@@ -139,12 +87,48 @@ impl Cluster {
         metadata
     }
 
+    /// One piece of a machine's metadata, likewise.
+    pub fn metadatum(&self, machine: &MachineId, key: &str) -> Option<&str> {
+        let set = || self.metadata.get(machine)?.get(key);
+        let own = || self.machines.get(machine)?.record.metadata.get(key);
+        set().or_else(own).map(String::as_str)
+    }
+
     /// The machines a unit is scheduled to.
     pub fn machines_of<'a>(
         &'a self,
         name: &'a UnitName,
     ) -> impl Iterator<Item = (&'a MachineId, &'a Assignment)> {
-        self.schedule.iter().filter_map(|(id, schedule)| Some((id, schedule.units.get(name)?)))
+        let assignment = |id| Some((id, self.schedule.get(id)?.units.get(name)?));
+        self.homes_of(name).filter_map(assignment)
+    }
+
+    /// The same, also where what the schedule says of the unit does not read.
+    pub fn homes_of<'a>(
+        &'a self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = &'a MachineId> + use<'a> {
+        self.index.homes_of(name)
+    }
+
+    /// Machines that are known and not there.
+    pub fn away(&self) -> impl Iterator<Item = (&MachineId, &StoredKnown)> {
+        self.index.away().filter_map(|machine| self.known.get_key_value(machine))
+    }
+
+    /// Units of which a start failed on some machine, as that says.
+    pub fn failed_starts(&self) -> impl Iterator<Item = &UnitName> {
+        self.index.failed_starts()
+    }
+
+    /// The revision all this stands at.
+    pub fn revision(&self) -> Revision {
+        self.seen
+    }
+
+    /// How often everything was read. In between, [`Self::changed_since`] tells of every change.
+    pub fn readings(&self) -> u64 {
+        self.readings
     }
 
     /// How much all unit files together have.
@@ -176,6 +160,7 @@ impl Cluster {
             contents_bytes: self.contents_bytes,
             holders: self.holders.clone(),
             leader: self.leader.clone(),
+            index: self.index.clone(),
             ..Cluster::default()
         }
     }
@@ -208,13 +193,20 @@ impl Cluster {
                 self.foreign.insert(key.clone(), Foreign { modified: entry.modified, fault });
             }
         }
+        self.index_anew(key);
+    }
+
+    fn index_anew(&mut self, key: &Key) {
+        let mut index = std::mem::take(&mut self.index);
+        index.update(key, self);
+        self.index = index;
     }
 
     /// What is known under a key that another hand overwrote. Its owner will repair a session's, so
     /// that still stands; of the others nobody can say what is wanted.
     fn doubt(&mut self, key: &Key) {
         match key {
-            Key::Unit(_) | Key::Planned(_) | Key::Lost(_) => self.remove(key.clone()),
+            Key::Unit(_) | Key::Planned(_) | Key::Lost(_) => self.remove(key),
             Key::Schedule(machine, name) => {
                 let schedule = self.schedule.entry(machine.clone()).or_default();
                 schedule.units.remove(name);
@@ -288,39 +280,40 @@ impl Cluster {
         Ok(())
     }
 
-    fn remove(&mut self, key: Key) {
-        self.foreign.remove(&key);
+    fn remove(&mut self, key: &Key) {
+        self.foreign.remove(key);
         match key {
             Key::Unit(name) => {
-                let unit = self.units.remove(&name);
+                let unit = self.units.remove(name);
                 self.contents_bytes -= unit.map_or(0, |unit| unit.contents.len());
             }
             Key::Metadata(machine, name) => {
-                remove_within(&mut self.metadata, &machine, |set| drop(set.remove(&name)));
+                remove_within(&mut self.metadata, machine, |set| drop(set.remove(name)));
             }
             Key::Schedule(machine, name) => {
-                remove_within(&mut self.schedule, &machine, |schedule| {
-                    schedule.units.remove(&name);
-                    schedule.unreadable.remove(&name);
+                remove_within(&mut self.schedule, machine, |schedule| {
+                    schedule.units.remove(name);
+                    schedule.unreadable.remove(name);
                 });
             }
             Key::Planned(machine) => {
-                remove_within(&mut self.schedule, &machine, |schedule| schedule.planned = None);
+                remove_within(&mut self.schedule, machine, |schedule| schedule.planned = None);
             }
             Key::Cluster | Key::Survey => {}
-            Key::Figures(machine) => drop(self.figures.remove(&machine)),
-            Key::UnitTrouble(name) => drop(self.unit_troubles.remove(&name)),
-            Key::MachineTrouble(machine) => drop(self.machine_troubles.remove(&machine)),
+            Key::Figures(machine) => drop(self.figures.remove(machine)),
+            Key::UnitTrouble(name) => drop(self.unit_troubles.remove(name)),
+            Key::MachineTrouble(machine) => drop(self.machine_troubles.remove(machine)),
             Key::Leader => self.leader = None,
             Key::Format => self.format = None,
-            Key::Machine(machine) => drop(self.machines.remove(&machine)),
-            Key::Known(machine) => drop(self.known.remove(&machine)),
-            Key::Lost(machine) => drop(self.lost.remove(&machine)),
-            Key::Holder(name) => drop(self.holders.remove(&name)),
+            Key::Machine(machine) => drop(self.machines.remove(machine)),
+            Key::Known(machine) => drop(self.known.remove(machine)),
+            Key::Lost(machine) => drop(self.lost.remove(machine)),
+            Key::Holder(name) => drop(self.holders.remove(name)),
             Key::State(name, machine) => {
-                remove_within(&mut self.states, &name, |states| drop(states.remove(&machine)));
+                remove_within(&mut self.states, name, |states| drop(states.remove(machine)));
             }
         }
+        self.index_anew(key);
     }
 }
 
@@ -330,8 +323,10 @@ impl View for Cluster {
     fn replace(&mut self, range: Range) {
         // The first read, or a store that began anew: nothing to compare with.
         if self.seen == Revision::default() || range.revision < self.seen {
-            *self = Cluster { log: ChangeLog::starting_at(range.revision), ..Cluster::default() };
+            let log = ChangeLog::starting_at(range.revision);
+            *self = Cluster { log, readings: self.readings, ..Cluster::default() };
         }
+        self.readings += 1;
         let mut before = std::mem::take(&mut self.modified);
         for entry in &range.entries {
             let Some(key) = Key::parse(&entry.key) else {
@@ -354,7 +349,7 @@ impl View for Cluster {
         }
         for key in before.into_keys() {
             self.log.push(range.revision, &key);
-            self.remove(key);
+            self.remove(&key);
         }
         self.seen = range.revision;
     }
@@ -375,29 +370,9 @@ impl View for Cluster {
             }
             Event::Deleted(_) => {
                 self.modified.remove(&key);
-                self.remove(key);
+                self.remove(&key);
             }
         }
-    }
-}
-
-impl StoredUnit {
-    /// Reads a stored unit. The file was checked when it was submitted; what does not read now was
-    /// written by another hand.
-    pub fn read(
-        name: &UnitName,
-        record: UnitRecord,
-        modified: Revision,
-    ) -> Result<StoredUnit, BoxedError> {
-        let file = UnitFile::parse(&record.contents)?;
-        Ok(StoredUnit {
-            requirements: Arc::new(validate(name, &file)?),
-            hash: file.hash(),
-            contents: record.contents.into(),
-            desired: record.desired,
-            launch: record.launch,
-            modified,
-        })
     }
 }
 

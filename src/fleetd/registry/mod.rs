@@ -10,6 +10,7 @@ mod embedded;
 mod etcd;
 mod foreign;
 mod format;
+mod index;
 mod keys;
 mod leader;
 mod machines;
@@ -19,6 +20,7 @@ mod records;
 mod schedule;
 mod session;
 mod store;
+mod stored;
 mod survey;
 mod trouble;
 mod units;
@@ -26,7 +28,7 @@ mod units;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cluster::{Cluster, StoredHolder, StoredKnown, StoredMachine, StoredTrouble, StoredUnit};
+pub use cluster::Cluster;
 pub use embedded::{EmbeddedStore, OpenError};
 pub use etcd::{EtcdSettings, EtcdStore, SettingsError, TlsFiles};
 pub use foreign::{Fault, Foreign};
@@ -45,6 +47,7 @@ pub use store::{
     Changes, Committed, Compare, Event, KeyValue, LeaseId, MAX_TXN_OPS, Op, OpResult, Range,
     Revision, Store, StoreError, TimeLeft, Txn, Watch,
 };
+pub use stored::{StoredHolder, StoredKnown, StoredMachine, StoredTrouble, StoredUnit};
 pub use survey::Question;
 pub use trouble::{Failures, MachineTrouble, Moves, UnitTrouble};
 pub use units::{Put, PutError, PutOutcome, after_put};

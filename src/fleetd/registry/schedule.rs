@@ -25,6 +25,16 @@ impl Schedule {
         life.is_some() && self.planned == life && self.unreadable.is_empty()
     }
 
+    /// Whether it says anything of a unit.
+    pub fn names(&self, unit: &UnitName) -> bool {
+        self.units.contains_key(unit) || self.unreadable.contains(unit)
+    }
+
+    /// Of how many units it says anything.
+    pub fn load(&self) -> usize {
+        self.units.len() + self.unreadable.len()
+    }
+
     /// An assignment that does not read changes nothing: what `before` says goes on.
     fn put(&mut self, entry: &KeyValue, before: Option<&Schedule>) {
         match Key::parse(&entry.key) {
