@@ -17,9 +17,9 @@ use crate::fleetd::registry::{LeaseId, Registry, StateRecord, StoreError};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
 
-/// How long something lasts that is told although it is about to change: several times what systemd
-/// takes for a start or a stop, and little for who looks at a unit that is slow.
-const LASTS: Duration = Duration::from_millis(100);
+/// How long something lasts that is told although it is about to change: longer than a machine takes
+/// for a hundred starts at once, and little for who looks at a unit that is slow.
+const LASTS: Duration = Duration::from_millis(500);
 
 /// Compares what is with what was reported, and reports the difference.
 #[derive(Debug)]
@@ -236,11 +236,11 @@ mod tests {
         for (told, millis, reports) in [
             (&[(0, Now)][..], 0, 1),
             (&[(0, Later)], 1000, 0),
-            (&[(0, Lasting)], 99, 0),
-            (&[(0, Lasting)], 100, 1),
-            (&[(0, Lasting), (50, Lasting)], 100, 1),
+            (&[(0, Lasting)], 499, 0),
+            (&[(0, Lasting)], 500, 1),
+            (&[(0, Lasting), (50, Lasting)], 500, 1),
             (&[(0, Lasting), (50, Now)], 50, 1),
-            (&[(0, Lasting), (50, Now), (60, Lasting)], 100, 0),
+            (&[(0, Lasting), (50, Now), (60, Lasting)], 500, 0),
         ] {
             assert_eq!(told_at(told, millis), reports, "{told:?} at {millis}");
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Agent;
-use super::diff::Here;
+use super::diff::{Here, Launched};
 use super::held::Hindrance;
 use super::task::{Action, Task};
 use super::words::Words;
@@ -53,9 +53,12 @@ fn current(here: &Here, step: Option<Action>) -> Option<Current> {
     let record = record(here);
     let is_released = step == Some(Action::Release);
     let job_pending = here.status.as_ref().is_some_and(|status| status.job_pending);
+    // systemd may say that the unit is active before it says that the start is done.
+    let awaited = |launched: &Launched| launched.job.is_some() && launched.result.is_none();
+    let start_pending = here.launched.as_ref().is_some_and(awaited);
     let told = match () {
         () if here.words == Words::Awaited { withheld: true } => Told::Later,
-        () if step.is_some() || job_pending => Told::Lasting,
+        () if step.is_some() || job_pending || start_pending => Told::Lasting,
         () => Told::Now,
     };
     (record.is_some() || is_released).then_some(Current { record, told })
@@ -104,4 +107,38 @@ fn refused_status(hash: UnitHash) -> Status {
     let [load, active, sub] = ["error", "failed", "failed"].map(str::to_owned);
     let state = SystemdState { load, active, sub };
     Status { linked: Some(hash), state, ..Status::not_found() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleetd::systemd::{JobId, JobResult};
+
+    #[test]
+    fn what_is_under_way_is_told_if_it_lasts() {
+        let hash = "0".repeat(40).parse().unwrap();
+        let start = |result| Launched { launch: 1, job: Some(JobId(1)), result, message: None };
+        let (begun, done) = (start(None), start(Some(JobResult::Done)));
+        for (step, job_pending, launched, told) in [
+            (None, false, None, Told::Now),
+            (Some(Action::Start(1)), false, None, Told::Lasting),
+            (None, true, Some(&begun), Told::Lasting),
+            (None, false, Some(&begun), Told::Lasting),
+            (None, false, Some(&done), Told::Now),
+            (None, true, Some(&done), Told::Lasting),
+        ] {
+            let status = Status { job_pending, ..refused_status(hash) };
+            let here =
+                Here { status: Some(status), launched: launched.cloned(), ..Here::default() };
+            let current = current(&here, step).unwrap();
+            assert_eq!(current.told, told, "{step:?}, {job_pending}, {launched:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_told_once() {
+        assert_eq!(current(&Here::default(), None), None);
+        let released = current(&Here::default(), Some(Action::Release));
+        assert_eq!(released, Some(Current { record: None, told: Told::Lasting }));
+    }
 }
