@@ -18,7 +18,7 @@ FUZZ_TARGETS = $(notdir $(wildcard fuzz/seeds/*))
 SECONDS ?= 60
 
 .PHONY: help setup build package demo demo-down test test-live test-demo simulate chaos test-chaos check fuzz \
-        bench bench-cluster bench-schedule install
+        bench bench-cluster bench-scale bench-schedule install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -81,13 +81,16 @@ fuzz: ## random input to every way in, for SECONDS (60) each; needs nightly Rust
 	    cargo +nightly fuzz run --sanitizer none --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	        -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit; done
 
-bench: bench-cluster bench-schedule ## what docs/performance.md says, measured here; RECORD=1 writes it there
+bench: bench-cluster bench-scale bench-schedule ## what docs/performance.md says, measured here; RECORD=1 writes it there
 
 PART ?=
 
 bench-cluster: setup build ## fleet on real machines beside its peers; PART=latency asks only that
 	cargo bench --locked --bench cluster --no-run
 	FLEET_CLUSTER=fleet-bench scripts/cluster with -- env PART=$(PART) cargo bench --locked --bench cluster
+
+bench-scale: ## how it grows: up to 5,000 simulated machines over a real etcd
+	cargo bench --locked --bench scale
 
 bench-schedule: ## one look of the engine, in memory
 	cargo bench --locked --bench schedule
