@@ -21,6 +21,7 @@ mod inputs;
 mod lint;
 mod live_figures;
 mod metrics;
+mod mirrors;
 mod names;
 mod partition;
 mod plan;

@@ -11,17 +11,18 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 
 use super::store::{Event, Range, Revision, Store, StoreError, Watch};
 use crate::fleetd::backoff::Backoff;
 use crate::fleetd::chain::chain;
 
-/// How long a reader waits for the watch to reach a revision before the range is read again: far
-/// more than a watch needs (about a millisecond), and short for a person. Revisions that the watch
-/// never reaches are those that other users of the same etcd make outside fleet's prefix.
+/// How long the watch may bring nothing to a reader who waits for a revision before the range is read
+/// again: far more than a watch needs (about a millisecond), and short for a person. Revisions that
+/// the watch never reaches are those that other users of the same etcd make outside fleet's prefix.
 const FOREIGN_WRITE_GRACE: Duration = Duration::from_millis(100);
 
-/// How long a reader waits for a mirror at all before it says that the store is away: less than
+/// How long nothing at all may come before such a reader says that the store is away: less than
 /// fleetctl waits for an answer (3 s), so that the reason arrives.
 const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -80,21 +81,34 @@ impl<V: View> Mirror<V> {
         self.shared.reached.subscribe()
     }
 
-    /// Waits until the view includes everything up to `revision`.
+    /// Waits until the view includes everything up to `revision`. A watch that brings something is on
+    /// its way there, however much there is: to read all of it again would only hold it up.
     pub async fn reach(&self, revision: Revision) -> Result<(), StoreError> {
         let mut reached = self.reached();
-        let mut arrived = async || drop(reached.wait_for(|at| *at >= Some(revision)).await);
-        if tokio::time::timeout(FOREIGN_WRITE_GRACE, arrived()).await.is_ok() {
+        if comes_to(&mut reached, revision, FOREIGN_WRITE_GRACE).await.is_ok() {
             return Ok(());
         }
         self.shared.reread.notify_one();
-        tokio::time::timeout(REACH_TIMEOUT, arrived()).await.map_err(|late| {
+        comes_to(&mut reached, revision, REACH_TIMEOUT).await.map_err(|late| {
             StoreError::Unavailable {
                 operation: format!("waiting for revision {revision}"),
                 source: late.into(),
             }
         })
     }
+}
+
+/// Waits for a revision, unless nothing comes for as long as `silence`.
+async fn comes_to(
+    reached: &mut watch::Receiver<Option<Revision>>,
+    revision: Revision,
+    silence: Duration,
+) -> Result<(), Elapsed> {
+    while *reached.borrow_and_update() < Some(revision) {
+        // Who asks has the mirror, so that its end cannot be what changed.
+        let _changed = tokio::time::timeout(silence, reached.changed()).await?;
+    }
+    Ok(())
 }
 
 impl<V> Drop for Mirror<V> {

@@ -20,6 +20,8 @@ pub struct Cut {
     mute: Arc<AtomicBool>,
     /// How long each answer takes.
     distance: Duration,
+    /// How long a watch takes for each change.
+    lag: Duration,
     /// How long who asks waits for nothing.
     timeout: Duration,
 }
@@ -33,7 +35,12 @@ impl Cut {
     /// The same, where each answer takes a while.
     pub fn far(store: Arc<dyn Store>, distance: Duration) -> Cut {
         let (away, mute) = (watch::Sender::new(false), Arc::default());
-        Cut { store, away, mute, distance, timeout: Duration::ZERO }
+        Cut { store, away, mute, distance, lag: Duration::ZERO, timeout: Duration::ZERO }
+    }
+
+    /// The same, whose watches take a while for each change.
+    pub fn lagging(store: Arc<dyn Store>, lag: Duration) -> Cut {
+        Cut { lag, ..Cut::new(store) }
     }
 
     /// The same, where it takes a while to notice that there is no answer.
@@ -83,7 +90,7 @@ impl Store for Cut {
         let mut changes = self.reachable().await?.watch(prefix, from).await?;
         let mut cut = self.away.subscribe();
         let (to, watch) = mpsc::channel(1);
-        let mute = Arc::clone(&self.mute);
+        let (mute, lag) = (Arc::clone(&self.mute), self.lag);
         tokio::spawn(async move {
             loop {
                 let item = tokio::select! {
@@ -94,6 +101,7 @@ impl Store for Cut {
                 if item.is_ok() && mute.load(Ordering::Relaxed) {
                     continue;
                 }
+                tokio::time::sleep(lag).await;
                 let last = item.is_err();
                 if to.send(item).await.is_err() || last {
                     return;
