@@ -1,7 +1,6 @@
 //! The process that simulated machines live in. Each is a whole fleetd without its API: agent,
 //! engine, registry and a connection to etcd of its own. Only systemd is the twin in memory.
 
-use std::collections::VecDeque;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +11,14 @@ use fleet::fleetd::metrics::{Metered, Metrics};
 use fleet::fleetd::registry::{FORMAT, MachineRecord, Registry};
 use fleet::fleetd::systemd::MemoryUnits;
 use fleet::model::MachineId;
+use futures_util::{StreamExt, stream};
 use tokio::runtime::Runtime;
 
 use super::fleetd::{Around, Fleetd};
 use super::{AGENT_TTL, LEADER_TTL, etcd, id};
+
+/// Machines that boot side by side.
+const JOINING_AT_ONCE: usize = 100;
 
 /// One machine.
 struct Machine {
@@ -23,21 +26,12 @@ struct Machine {
     fleetd: Fleetd,
 }
 
-/// Lives until its input ends; what is `/run/fleet` to others is below `run`. Says `joined` once all of its machines have; to `kill N` it kills so
-/// many of them, and says which.
+/// Lives until its input ends; what is `/run/fleet` to others is below `run`. Says `joined` once all
+/// of its machines have; to `kill N` it kills so many of them, and says which.
 pub fn host(runtime: &Runtime, port: u16, run: &Path, first: usize, count: usize) {
-    let started = async {
-        let mut machines = VecDeque::with_capacity(count);
-        for number in first..first + count {
-            machines.push_back(start(port, run, number).await);
-        }
-        for machine in &mut machines {
-            let joined = machine.fleetd.standing.wait_for(|is| *is == Standing::Member);
-            joined.await.expect("it goes on");
-        }
-        machines
-    };
-    let mut machines = runtime.block_on(started);
+    let numbers = stream::iter(first..first + count);
+    let joining = numbers.map(|number| join(port, run, number)).buffer_unordered(JOINING_AT_ONCE);
+    let mut machines: Vec<Machine> = runtime.block_on(joining.collect());
     say("joined");
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("a line");
@@ -54,7 +48,7 @@ pub fn host(runtime: &Runtime, port: u16, run: &Path, first: usize, count: usize
     }
 }
 
-async fn start(port: u16, run: &Path, number: usize) -> Machine {
+async fn join(port: u16, run: &Path, number: usize) -> Machine {
     let metrics = Metrics::default();
     let store = Metered::new(etcd::store(port), metrics.clone());
     let id = id(number);
@@ -77,7 +71,9 @@ async fn start(port: u16, run: &Path, number: usize) -> Machine {
         run_folder: &run.join(id.as_str()),
         metrics,
     };
-    let fleetd = Fleetd::start(around).await.expect("a fleetd that starts");
+    let mut fleetd = Fleetd::start(around).await.expect("a fleetd that starts");
+    let joined = fleetd.standing.wait_for(|is| *is == Standing::Member).await;
+    joined.expect("an agent that goes on");
     Machine { id, fleetd }
 }
 
