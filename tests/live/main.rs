@@ -6,6 +6,7 @@
 mod apply;
 mod bad_input;
 mod cluster;
+mod counts;
 mod daemon;
 mod docker_run;
 mod docs;
