@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fleet::fleetd::engine::{
     Change, Departure, Departures, Fate, Moment, Plan, Trouble, Troubles, UnassignReason,
-    departures, schedule, troubles, waits,
+    departures, explain, troubles, waits,
 };
 use fleet::fleetd::registry::{
     Assignment, Cluster, Event, HolderRecord, Key, KeyValue, KnownRecord, LeaseId, LostRecord,
@@ -51,7 +51,7 @@ impl World {
 
     /// What the engine decides now.
     pub fn plan(&self) -> Plan {
-        schedule(&self.cluster, &self.moment())
+        explain(&self.cluster, &self.moment(), |_| true)
     }
 
     /// What it decides of machines that are gone.

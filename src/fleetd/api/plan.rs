@@ -10,7 +10,7 @@ use super::units::checked;
 use super::{Api, body, why};
 use crate::api::{Changes, Move, Outlook, Unit, Why, WhyStatus};
 use crate::fleetd::clock;
-use crate::fleetd::engine::{Change, Moment, Plan, schedule};
+use crate::fleetd::engine::{self, Change, Moment, Plan};
 use crate::fleetd::registry::{Cluster, Put, Revision, StoredUnit, UnitRecord, after_put};
 use crate::model::MachineId;
 use crate::unitfile::UnitName;
@@ -76,7 +76,7 @@ fn outlook<'a>(
     changed: impl Iterator<Item = &'a UnitName>,
     named: &BTreeSet<&UnitName>,
 ) -> Outlook {
-    let plan = schedule(cluster, moment);
+    let plan = engine::explain(cluster, moment, |name| named.contains(name));
     let mut journeys: BTreeMap<&UnitName, Journey<'_>> = BTreeMap::new();
     for decision in &plan.decisions {
         let machine = &decision.machine;

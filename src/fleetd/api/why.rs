@@ -8,7 +8,7 @@ use super::answer::{ApiError, unreadable};
 use super::ask::Named;
 use crate::api::{Refusal, Why, WhyStatus};
 use crate::fleetd::clock;
-use crate::fleetd::engine::{self, Change, Moment, Plan, Waiting, schedule, waits};
+use crate::fleetd::engine::{self, Change, Moment, Plan, Waiting, waits};
 use crate::fleetd::registry::Cluster;
 use crate::model::{MachineId, Requirements, TargetState};
 use crate::unitfile::UnitName;
@@ -30,7 +30,7 @@ pub async fn get(State(api): State<Api>, Named(name): Named) -> Result<Json<Why>
 fn explain(cluster: &Cluster, name: &UnitName, moment: &Moment) -> Option<Why> {
     let unit = cluster.units.get(name)?;
     let machines: Vec<MachineId> = cluster.machines_of(name).map(|(id, _)| id.clone()).collect();
-    let plan = schedule(cluster, moment);
+    let plan = engine::explain(cluster, moment, |asked| asked == name);
     let (status, reason) = if let Some(reason) = idle(name, unit.desired) {
         (WhyStatus::Inactive, reason.to_owned())
     } else if !machines.is_empty() {

@@ -32,7 +32,7 @@ pub use lead::{Engine, EngineSettings};
 pub use litter::{Litter, litter};
 pub use plan::{AssignReason, Change, Decision, Plan, UnassignReason, UpdateReason};
 pub use planner::Planner;
-pub use schedule::schedule;
+pub use schedule::{explain, schedule};
 pub use trouble::{Pause, Trouble, Troubles, troubles};
 pub use vanished::{Moment, Wait, waits};
 pub use waiting::{Waiting, waiting};

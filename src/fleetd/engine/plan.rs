@@ -17,8 +17,8 @@ pub struct Plan {
     pub decisions: Vec<Decision>,
     /// Units that are not placed before a time.
     pub paused: BTreeMap<UnitName, Pause>,
-    /// Units that no machine takes, and why each machine refuses; and the machines that refuse a
-    /// global unit.
+    /// Of units that were asked about: why each machine refuses those that none takes, and the
+    /// machines that refuse a global one.
     pub refused: BTreeMap<UnitName, Vec<(MachineId, Refusal)>>,
     /// When time alone will change the plan; `None`: never.
     pub due: Option<Timestamp>,

@@ -1,5 +1,5 @@
 //! Decides again and again as the cluster changes, and looks only at what that concerns: its plans are
-//! those of `schedule`, but for the refusals. Pure, but for what it keeps.
+//! those of `schedule`. Pure, but for what it keeps.
 
 use super::compare;
 use super::ledger::{Ledger, Open};
@@ -23,8 +23,7 @@ struct Kept {
 }
 
 impl Planner {
-    /// Decides what each machine shall have at a moment. Does not say why machines refuse units:
-    /// `schedule` does.
+    /// Decides what each machine shall have at a moment.
     pub fn plan(&mut self, cluster: &Cluster, moment: &Moment) -> Plan {
         let caught_up = self.kept.take().and_then(|kept| kept.catch_up(cluster));
         let mut ledger = caught_up.unwrap_or_else(|| Ledger::of(cluster));

@@ -19,11 +19,16 @@ use crate::fleetd::registry::{Cluster, Key, Moves, StoredUnit};
 use crate::model::{MachineId, Timestamp};
 use crate::unitfile::UnitName;
 
-/// Decides what each machine shall have at a moment, and says why a unit has no place.
+/// Decides what each machine shall have at a moment.
 pub fn schedule(cluster: &Cluster, moment: &Moment) -> Plan {
+    explain(cluster, moment, |_| false)
+}
+
+/// The same, with the reasons of machines that refuse the units that are `asked` about.
+pub fn explain(cluster: &Cluster, moment: &Moment, asked: impl Fn(&UnitName) -> bool) -> Plan {
     let ledger = Ledger::of(cluster);
     let pass = Pass::over(cluster, moment, &ledger);
-    Plan { refused: pass.refusals(), ..compare::plan(&pass) }
+    Plan { refused: pass.refusals(asked), ..compare::plan(&pass) }
 }
 
 /// A pass: the board as it fills, and the reasons so far.
@@ -361,16 +366,16 @@ impl<'a> Pass<'a> {
     }
 
     /// Units that were looked at and are not just where they shall be: without a place, or held by
-    /// another machine than theirs.
+    /// another machine than theirs, be it one that is about to join.
     pub fn unsettled(&self) -> impl Iterator<Item = &'a UnitName> {
-        let placed = |name: &UnitName| self.board.machines_of(name).next();
+        let holders = &self.board.cluster.holders;
+        let settled = |(name, unit): &Named<'a>| match self.board.machines_of(name).next() {
+            None => false,
+            Some(_) if unit.requirements.global => true,
+            Some(home) => holders.get(*name).is_none_or(|holder| holder.machine == *home),
+        };
         let named = self.scope.units().filter(|(name, unit)| wanted(name, unit));
-        let named = named.filter(move |(name, unit)| match placed(name) {
-            None => true,
-            Some(_) if unit.requirements.global => false,
-            Some(home) => self.board.cluster.live_holder(name).is_some_and(|it| it != home),
-        });
-        named.map(|(name, _)| name)
+        named.filter(move |named| !settled(named)).map(|(name, _)| name)
     }
 
     /// Live machines that were looked at and not told yet that their schedule is complete.
@@ -384,21 +389,26 @@ impl<'a> Pass<'a> {
     }
 
     /// Why each machine refuses a unit that none takes, and who refuses a global one.
-    fn refusals(&self) -> BTreeMap<UnitName, Vec<(MachineId, Refusal)>> {
-        let refusals = |name: &UnitName, unit: &StoredUnit| -> Vec<_> {
-            let others = self.board.spots().filter(|spot| !spot.has(name));
-            let refusal = |spot: Spot<'_, 'a>| {
-                let wants = &unit.requirements;
-                let refusal = filter::check_newcomer(&self.board, &spot, name, wants).err()?;
-                Some((spot.id.clone(), refusal))
-            };
-            others.filter_map(refusal).collect()
+    fn refusals(
+        &self,
+        asked: impl Fn(&UnitName) -> bool,
+    ) -> BTreeMap<UnitName, Vec<(MachineId, Refusal)>> {
+        let named = self.scope.units().filter(|(name, _)| asked(name));
+        let refused = named.filter_map(|(name, unit)| {
+            let untaken = self.untaken.contains(name);
+            let refusals = (untaken || is_global(name, unit)).then(|| self.refusals_of(name, unit));
+            Some((name.clone(), refusals.filter(|refusals| untaken || !refusals.is_empty())?))
+        });
+        refused.collect()
+    }
+
+    fn refusals_of(&self, name: &UnitName, unit: &StoredUnit) -> Vec<(MachineId, Refusal)> {
+        let others = self.board.spots().filter(|spot| !spot.has(name));
+        let refusal = |spot: Spot<'_, 'a>| {
+            let wants = &unit.requirements;
+            let refusal = filter::check_newcomer(&self.board, &spot, name, wants).err()?;
+            Some((spot.id.clone(), refusal))
         };
-        let cluster = self.board.cluster;
-        let untaken = self.untaken.iter().filter_map(|name| cluster.units.get_key_value(*name));
-        let untaken = untaken.map(|(name, unit)| (name.clone(), refusals(name, unit)));
-        let globals = self.scope.units().filter(|(name, unit)| is_global(name, unit));
-        let globals = globals.map(|(name, unit)| (name.clone(), refusals(name, unit)));
-        untaken.chain(globals.filter(|(_, refusals)| !refusals.is_empty())).collect()
+        others.filter_map(refusal).collect()
     }
 }
