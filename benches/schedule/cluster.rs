@@ -66,6 +66,14 @@ impl Stored {
         }
     }
 
+    /// So many more units, of a rack that is nowhere.
+    pub fn add_homeless(&mut self, units: usize) {
+        for n in 0..units {
+            let name = UnitName::parse(&format!("homeless{n}.service")).expect("it is one");
+            self.put(&Key::Unit(name), record(n, "MachineMetadata=rack=none"));
+        }
+    }
+
     /// A machine's session lapses; returns what it said of itself.
     pub fn lose(&mut self, machine: &MachineId) -> Vec<u8> {
         let said = encode(&self.cluster.machines[machine].record);
@@ -115,6 +123,10 @@ pub fn unit(n: usize) -> (UnitName, Vec<u8>) {
         _ => (format!("u{n}.service"), String::new()),
     };
     let name = UnitName::parse(&name).expect("it is one");
+    (name, record(n, &wants))
+}
+
+fn record(n: usize, wants: &str) -> Vec<u8> {
     let contents = format!("[Service]\nExecStart=/usr/bin/u {n}\n[X-Fleet]\n{wants}\n");
-    (name, encode(&UnitRecord { contents, desired: TargetState::Launched, launch: 1 }))
+    encode(&UnitRecord { contents, desired: TargetState::Launched, launch: 1 })
 }

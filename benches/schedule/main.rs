@@ -41,18 +41,22 @@ fn main() {
         group.bench_function(LOOKS[1].0, |b| b.iter(|| schedule(&stored.cluster, &moment())));
         let mut planner = Planner::default();
         planner.plan(&stored.cluster, &moment());
-        one_start(&mut group, &mut stored, &mut planner, units);
+        one_start(LOOKS[2].0, &mut group, &mut stored, &mut planner, units);
         one_loss(&mut group, &mut stored, &mut planner);
+        stored.add_homeless(1_000);
+        planner.plan(&stored.cluster, &moment());
+        one_start(LOOKS[4].0, &mut group, &mut stored, &mut planner, units);
     }
     tell();
 }
 
 /// What is looked at, as benchmarks are named, and in words.
-const LOOKS: [(&str, &str); 4] = [
+const LOOKS: [(&str, &str); 5] = [
     ("nothing-placed", "all units, none placed yet"),
     ("nothing-changed", "all units, all where they shall be"),
     ("one-start", "after one new unit"),
     ("one-loss", "after the loss of one machine"),
+    ("one-start-homeless", "after one new unit, where no machine takes 1,000 others"),
 ];
 
 fn group(machines: usize, units: usize) -> String {
@@ -66,13 +70,14 @@ fn moment() -> Moment {
 /// One unit is new; the look at it is measured, not those that come after it is scheduled and
 /// destroyed again.
 fn one_start(
+    look: &str,
     group: &mut BenchmarkGroup<'_, WallTime>,
     stored: &mut Stored,
     planner: &mut Planner,
     units: usize,
 ) {
     let (name, record) = unit(units + 8);
-    group.bench_function(LOOKS[2].0, |b| {
+    group.bench_function(look, |b| {
         b.iter_custom(|times| {
             let mut measured = Duration::ZERO;
             for _ in 0..times {
@@ -121,7 +126,7 @@ fn tell() {
                 continue;
             };
             let largest = (machines, units) == SIZES[2];
-            let goal = [Some(GOALS[0]), None, Some(GOALS[1]), None][at].filter(|_| largest);
+            let goal = [Some(GOALS[0]), None, Some(GOALS[1]), None, None][at].filter(|_| largest);
             let size = format!("{machines} × {units}");
             let goal = goal.map(time).unwrap_or_default();
             table.row([(*words).to_owned(), size, time(median), goal]);

@@ -239,6 +239,16 @@ impl<'b, 'a> Spot<'b, 'a> {
         pieces.chain(scheduled.filter(|(_, wants)| !wants.conflicts.is_empty()))
     }
 
+    /// Whether it may have something else than when the last pass was over.
+    pub fn changed(&self) -> bool {
+        self.pieces.is_some()
+    }
+
+    /// Whether time alone can change what it takes.
+    pub fn is_troubled(&self) -> bool {
+        self.cluster.machine_troubles.contains_key(self.id)
+    }
+
     /// How long it takes no newcomers.
     pub fn pause(&self, now: Timestamp) -> Option<Pause> {
         Pause::of_machine(self.cluster, self.id, now)

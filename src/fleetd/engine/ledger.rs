@@ -31,6 +31,8 @@ pub struct Ledger {
 pub struct Open {
     units: BTreeSet<UnitName>,
     machines: BTreeSet<MachineId>,
+    /// Units that no machine took. One that did not change since does not take them now.
+    untaken: BTreeSet<UnitName>,
 }
 
 impl Ledger {
@@ -106,7 +108,8 @@ impl Ledger {
     pub fn scope<'a>(&'a self, cluster: &'a Cluster) -> Scope<'a> {
         let Some(open) = &self.open else { return Scope::everything(cluster) };
         let machines = open.machines.iter().chain(&self.gone);
-        let scope = Scope::around(cluster, machines, open.units.iter(), &self.globals);
+        let scope = Scope::of(cluster, &self.globals, &open.untaken);
+        let scope = scope.around(machines, open.units.iter());
         // Who takes another one's place can take any.
         match self.replacements.replacers().any(|name| scope.has(name)) {
             true => Scope::everything(cluster),
@@ -128,7 +131,9 @@ impl Open {
             open.machines.insert(decision.machine.clone());
             open.units.extend(decision.change.unit().cloned());
         }
-        open.units.extend(pass.unsettled().cloned());
+        let untaken = |name: &&UnitName| pass.untaken.contains(*name);
+        open.units.extend(pass.unsettled().filter(|name| !untaken(name)).cloned());
+        open.untaken.extend(pass.untaken.iter().copied().cloned());
         open.machines.extend(pass.incomplete().cloned());
         open
     }

@@ -19,6 +19,7 @@ pub fn targets_first<'a>(
     for (name, unit) in units.filter(|(name, unit)| wanted(name, unit)) {
         ranks.entry(rank(cluster, name, unit)).or_default().push((name, unit));
     }
+    ranks.values_mut().for_each(|rank| rank.sort_by_key(|(name, _)| *name));
     ranks.into_values().flatten().collect()
 }
 

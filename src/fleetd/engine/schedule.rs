@@ -220,7 +220,9 @@ impl<'a> Pass<'a> {
         let takes = |spot: &Spot<'_, 'a>| {
             filter::check_newcomer(&self.board, spot, name, &unit.requirements).is_ok()
         };
-        let mut takers = self.board.by_load().filter(takes);
+        let untaken = self.scope.is_untaken(name);
+        let may = |spot: &Spot<'_, 'a>| !untaken || spot.changed() || spot.is_troubled();
+        let mut takers = self.board.by_load().filter(may).filter(takes);
         let failures = trouble::failures(self.board.cluster, name, self.board.now);
         if failures.is_empty() {
             let spot = takers.next()?;
