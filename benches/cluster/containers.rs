@@ -11,7 +11,7 @@ use crate::report::{Samples, Table, time};
 use crate::units::{self, SHELF};
 
 /// How often the start of one container is measured.
-const SAMPLES: usize = 20;
+const SAMPLES: usize = 10;
 
 /// How many are started at once.
 const MANY: usize = 100;

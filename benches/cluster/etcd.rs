@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use etcd_client::{Client, GetOptions, WatchOptions};
+use etcd_client::{Client, DeleteOptions, GetOptions, WatchOptions};
 use tokio::runtime::Runtime;
 
 use crate::cluster::Cluster;
@@ -77,6 +77,14 @@ impl Etcd {
         let options = GetOptions::new().with_prefix().with_count_only();
         let got = self.runtime.block_on(client.get(format!("{KEYS}{prefix}"), Some(options)));
         got.expect("etcd answers").count()
+    }
+
+    /// Removes those of fleet's keys that begin so.
+    pub fn remove(&self, prefix: &str) {
+        let mut client = self.client.clone();
+        let options = DeleteOptions::new().with_prefix();
+        let removed = client.delete(format!("{KEYS}{prefix}"), Some(options));
+        self.runtime.block_on(removed).expect("etcd answers");
     }
 
     /// One write, and how long it takes: what each step of fleet costs at least.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::journal::What;
+use crate::journal::{What, Word};
 use crate::machines::Machines;
 use crate::orders::{Order, between};
 use crate::report::{Samples, Table};
@@ -53,33 +53,42 @@ pub fn measure(machines: &mut Machines) {
 }
 
 fn round(machines: &mut Machines, size: usize) -> Round {
-    let first = machines.first();
     let since = SystemTime::now();
     let ran = units::start(machines, "many", size);
-    let places = machines.journals(since);
-    let started = places.values().flatten().filter(|word| word.what == What::Started);
-    let started: Vec<SystemTime> =
-        started.filter(|word| word.unit.starts_with("many-")).map(|word| word.at).collect();
-    assert_eq!(started.len(), size, "each unit starts once");
-    let last = started.into_iter().max().expect("units started");
-    let destroyed = machines.run(&first, &["fleetctl", "destroy", "many-*"]).took();
-    let shares = places.into_iter().map(|(machine, words)| {
-        let of_fleet = words.into_iter().filter(|word| word.unit.starts_with("many-"));
-        (machine, of_fleet.count())
-    });
+    let moments = started(machines, "many", since);
+    assert_eq!(moments.values().map(Vec::len).sum::<usize>(), size, "each unit starts once");
+    let last = moments.values().flatten().max().expect("units started");
+    let shares = moments.iter().map(|(machine, moments)| (machine.clone(), moments.len()));
     let shares: BTreeMap<String, usize> = shares.collect();
+    let first = machines.first();
+    let destroyed = machines.run(&first, &["fleetctl", "destroy", "many-*"]).took();
     let by_client = |units: Vec<String>| Order::Start { units };
     let by_systemctl = |units: Vec<String>| {
         let command = [&["systemctl", "start"].map(str::to_owned)[..], &units].concat();
         Order::Run { commands: vec![command], at_once: 1 }
     };
     Round {
-        active: between(ran.began, last),
+        active: between(ran.began, *last),
         returned: ran.took(),
         client: alone(machines, &shares, by_client),
         systemctl: alone(machines, &shares, by_systemctl),
         destroyed,
     }
+}
+
+/// When units became active since then, by machine.
+fn started(
+    machines: &mut Machines,
+    prefix: &str,
+    since: SystemTime,
+) -> BTreeMap<String, Vec<SystemTime>> {
+    let moments = |words: Vec<Word>| {
+        let words = words.into_iter().filter(|word| word.what == What::Started);
+        let words = words.filter(|word| word.unit.starts_with(prefix));
+        words.map(|word| word.at).collect()
+    };
+    let journals = machines.journals(since).into_iter();
+    journals.map(|(machine, words)| (machine, moments(words))).collect()
 }
 
 /// Every systemd starts its share by itself, all at once: from the first call to the last unit.
@@ -96,8 +105,7 @@ fn alone(
     let orders = shares.iter().map(|(machine, share)| (machine.clone(), order(share)));
     let ran = machines.all(orders.collect());
     let began = ran.values().flatten().map(|ran| ran.began).min().expect("somebody began");
-    let words = machines.journals(since).into_values().flatten();
-    let last = words.filter(|word| word.what == What::Started).map(|word| word.at).max();
+    let moments = started(machines, "alone", since);
     units::forget(machines, "alone");
-    between(began, last.expect("units started"))
+    between(began, moments.into_values().flatten().max().expect("units started"))
 }
