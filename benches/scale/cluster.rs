@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::fleetd::registry::{Event, Key, LeaseId, Mirror, Put, Registry, Store};
+use fleet::fleetd::registry::{Event, Key, LeaseId, Mirror, Put, Registry, Revision, Store};
 use fleet::model::{MachineId, TargetState};
 use fleet::unitfile::{UnitFile, UnitName};
 use futures_util::{StreamExt, stream};
@@ -52,8 +52,9 @@ impl Cluster {
         let etcd = Etcd::start().await;
         let run = TempDir::new_in(RUN).expect("a temporary folder");
         let start = |first, count| Process::start(run.path(), etcd.port(), first, count);
-        let mut leader = start(0, 1);
+        let (store, mut leader) = (etcd.store(), start(0, 1));
         leader.joined().await;
+        led_after(&*store, Revision::default()).await;
         let mut alone = start(1, 1);
         let (rest, each) = (size.machines - 2, (size.machines - 2).div_ceil(PROCESSES));
         let others = (0..rest).step_by(each);
@@ -62,7 +63,6 @@ impl Cluster {
         for process in others.iter_mut().chain([&mut alone]) {
             process.joined().await;
         }
-        let store = etcd.store();
         let registry = Registry::over(Arc::clone(&store), AGENT_TTL / 6);
         let running = registry.mirror(REPORTS.to_owned());
         Cluster { etcd, leader, alone, others, store, registry, running, _run: run }
@@ -126,18 +126,23 @@ impl Cluster {
 
     /// Kills the leader, and ends its lease; returns when there is another one.
     pub async fn change_leader(&mut self, killed: impl FnOnce()) {
-        let key = Key::Leader.to_string();
-        let led = self.store.range(&key).await.expect("etcd");
-        let mut changes = self.store.watch(&key, led.revision.next()).await.expect("etcd");
+        let led = self.store.range(&Key::Leader.to_string()).await.expect("etcd");
         self.leader.kill().await;
         let lease = led.entries.first().and_then(|leader| leader.lease).expect("a leader");
         killed();
         self.registry.revoke(lease).await.expect("etcd");
-        loop {
-            let changes = changes.recv().await.expect("a watch").expect("a watch that goes on");
-            if changes.events.iter().any(|event| matches!(event, Event::Put(_))) {
-                return;
-            }
+        led_after(&*self.store, led.revision).await;
+    }
+}
+
+/// Waits until somebody leads who did not at a revision.
+async fn led_after(store: &dyn Store, revision: Revision) {
+    let key = Key::Leader.to_string();
+    let mut changes = store.watch(&key, revision.next()).await.expect("etcd");
+    loop {
+        let changes = changes.recv().await.expect("a watch").expect("a watch that goes on");
+        if changes.events.iter().any(|event| matches!(event, Event::Put(_))) {
+            return;
         }
     }
 }
