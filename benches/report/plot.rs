@@ -12,6 +12,9 @@ const HEIGHT: f64 = 400.0;
 /// From the edges to the axes: left, right, top, bottom.
 const MARGINS: [f64; 4] = [80.0, 120.0, 48.0, 48.0];
 
+/// From the left axis to the first place, so that what is written there does not meet.
+const INSET: f64 = 48.0;
+
 /// One for each line; told apart on white and on black, also by who sees few colours (Okabe and Ito).
 const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 
@@ -55,7 +58,7 @@ impl Plot {
         Plot { name, title, ticks, lines: Vec::new(), goal: None, show }
     }
 
-    /// One more line, with a value for each place.
+    /// One more line, with a value for each place; the lowest comes last, and has its values below.
     pub fn line(mut self, label: &'static str, values: impl IntoIterator<Item = f64>) -> Plot {
         let places = self.ticks.iter().map(|(at, _)| *at);
         self.lines.push(Line { label, points: places.zip(values).collect() });
@@ -83,7 +86,7 @@ impl Plot {
         let [left, right, top, bottom] = MARGINS;
         let ends = |all: &[f64]| [0, all.len() - 1].map(|end| all[end]);
         let places: Vec<f64> = self.ticks.iter().map(|(at, _)| *at).collect();
-        let across = Axis { values: ends(&places), pixels: [left, WIDTH - right] };
+        let across = Axis { values: ends(&places), pixels: [left + INSET, WIDTH - right] };
         let decades = self.decades();
         let up = Axis { values: ends(&decades), pixels: [HEIGHT - bottom, top] };
         let mut svg = format!(
@@ -107,15 +110,28 @@ impl Plot {
             let y = up.at(goal);
             let dashed = "axis\" stroke-dasharray=\"6 4";
             stroke(&mut svg, [left, y, WIDTH - right, y], dashed);
-            text(&mut svg, [WIDTH - right + 8.0, y + 4.0], "start", "", "goal");
+            text(&mut svg, [left + 6.0, y - 6.0], "start", "", "goal");
         }
-        for (line, colour) in self.lines.iter().zip(COLOURS) {
-            self.draw(&mut svg, line, colour, &across, &up);
+        for (at, (line, colour)) in self.lines.iter().zip(COLOURS).enumerate() {
+            let is_lowest = at > 0 && at + 1 == self.lines.len();
+            self.draw(
+                &mut svg,
+                (line, colour),
+                [&across, &up],
+                if is_lowest { 20.0 } else { -10.0 },
+            );
         }
         svg + "</svg>\n"
     }
 
-    fn draw(&self, svg: &mut String, line: &Line, colour: &str, across: &Axis, up: &Axis) {
+    /// Draws a line, and its values so far below the points.
+    fn draw(
+        &self,
+        svg: &mut String,
+        (line, colour): (&Line, &str),
+        [across, up]: [&Axis; 2],
+        below: f64,
+    ) {
         let points = line.points.iter().map(|(at, value)| [across.at(*at), up.at(*value)]);
         let points: Vec<[f64; 2]> = points.collect();
         let path: Vec<String> = points.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
@@ -127,7 +143,7 @@ impl Plot {
         for ([x, y], (_, value)) in points.iter().zip(&line.points) {
             let _ =
                 writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>");
-            text(svg, [*x, y - 10.0], "middle", "", &(self.show)(*value));
+            text(svg, [*x, y + below], "middle", "", &(self.show)(*value));
         }
         if let Some([x, y]) = points.last() {
             let label = format!("<tspan style=\"fill:{colour}\">{}</tspan>", line.label);

@@ -102,26 +102,26 @@ fn plots(all: &[Measured]) {
     let places = || all.iter().map(|it| (it.size.machines as f64, size(it))).collect::<Vec<_>>();
     let over = |of: fn(&Measured) -> Duration| all.iter().map(move |it| of(it).as_secs_f64());
     let plot = |name, title| Plot::new(name, title, places(), secs);
-    plot("placing", "Until all units are placed and reported (machines × units)")
+    plot("placing", "Until all units are placed, and until all machines have joined before")
         .line("placed", over(|it| it.placed))
-        .line("stored", over(|it| it.written))
+        .line("joined", over(|it| it.joined))
         .goal(8.0)
         .keep();
     plot("start", "One more start")
-        .line("median", over(|it| it.start.median()))
         .line("longest", over(|it| it.start.quantile(1.0)))
+        .line("median", over(|it| it.start.median()))
         .goal(0.1)
         .keep();
     plot("recovery", "Until all runs again")
-        .line("1 % lost", over(|it| it.lost[0]))
         .line("20 % lost", over(|it| it.lost[1]))
         .line("leader lost", over(|it| it.led[1]))
+        .line("1 % lost", over(|it| it.lost[0]))
         .keep();
-    let of = |at: usize| all.iter().map(move |it| it.memory[at] as f64);
-    Plot::new("memory", "Resident memory", places(), mib)
+    let of = |at: usize| all.iter().map(move |it| it.memory[at] as f64 / MIB);
+    Plot::new("memory", "Resident memory", places(), |mib| format!("{mib:.0} MiB"))
+        .line("etcd", of(2))
         .line("leader", of(0))
         .line("a machine", of(1))
-        .line("etcd", of(2))
         .keep();
 }
 
