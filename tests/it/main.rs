@@ -27,6 +27,7 @@ mod partition;
 mod plan;
 mod reload;
 mod requirements;
+mod revision;
 mod road;
 mod scenarios;
 mod schedule;

@@ -15,6 +15,7 @@ mod keys;
 mod leader;
 mod machines;
 mod mirror;
+mod now;
 mod on_demand;
 mod records;
 mod schedule;
@@ -52,6 +53,7 @@ pub use survey::Question;
 pub use trouble::{Failures, MachineTrouble, Moves, UnitTrouble};
 pub use units::{Put, PutError, PutOutcome, after_put};
 
+use now::Now;
 use on_demand::OnDemand;
 
 /// Nested transactions in one request: they leave each of them [`MAX_TXN_OPS`] less this many
@@ -64,12 +66,13 @@ pub struct Registry {
     store: Arc<dyn Store>,
     retry_max: Duration,
     cluster: Arc<OnDemand>,
+    now: Arc<Now>,
 }
 
 impl Registry {
     /// Over a store. `retry_max` bounds the pause between attempts while the store is away.
     pub fn over(store: Arc<dyn Store>, retry_max: Duration) -> Registry {
-        Registry { store, retry_max, cluster: Arc::default() }
+        Registry { store, retry_max, cluster: Arc::default(), now: Arc::default() }
     }
 
     /// A mirror of the whole cluster, shared by everyone on this machine who reads it at the time.
@@ -84,7 +87,7 @@ impl Registry {
 
     /// The store's revision now. A mirror that has reached it shows every acknowledged write.
     pub async fn revision(&self) -> Result<Revision, StoreError> {
-        self.store.revision().await
+        self.now.ask(&*self.store).await
     }
 
     /// A lease, for a session or a term, that ends `ttl` after its last renewal.

@@ -11,6 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use crate::fleetd::chain::chain;
+
 /// A point in the store's history. Grows by one with every committed change; every key carries
 /// the revisions at which it was created and last changed (etcd's MVCC guarantee).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -241,6 +243,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same, for one more who waited for it.
+    pub(super) fn again(&self) -> StoreError {
+        let words = |source: &(dyn std::error::Error + 'static)| chain(source).to_string();
+        match self {
+            StoreError::Unavailable { operation, source } => {
+                StoreError::unavailable(operation, words(&**source))
+            }
+            StoreError::LeaseGone { lease } => StoreError::LeaseGone { lease: *lease },
+            StoreError::Compacted { oldest } => StoreError::Compacted { oldest: *oldest },
+            StoreError::Refused { operation, source } => {
+                StoreError::refused(operation, words(&**source))
+            }
+        }
+    }
+
     /// `operation` was not answered, because of `source`.
     pub(super) fn unavailable(
         operation: impl Into<String>,

@@ -75,18 +75,18 @@ fn commands_cost_what_the_page_says() {
     let destroy = format!("destroy {hundred}");
     let columns = ["command", "requests of the API", "connections", "etcd: reads", "writes"];
     let mut table = Table::new("counts-commands", &columns);
-    for (shown, command, undo) in [
-        ("start a.service", "start a", "destroy a"),
-        ("stop a.service", "stop a", "start a"),
-        ("start a.service, which it has", "start a", "stop a"),
-        ("list-units", "list-units", ""),
-        ("list-unit-files", "list-unit-files", ""),
-        ("list-machines", "list-machines", ""),
-        ("why a.service", "why a", ""),
-        ("destroy a.service", "destroy a", "start a"),
-        ("start of 100 units", &start, &destroy),
-        ("stop of 100 units", &stop, &start),
-        ("destroy of 100 units", &destroy, &start),
+    for (shown, command, undo, most) in [
+        ("start a.service", "start a", "destroy a", None),
+        ("stop a.service", "stop a", "start a", None),
+        ("start a.service, which it has", "start a", "stop a", None),
+        ("list-units", "list-units", "", None),
+        ("list-unit-files", "list-unit-files", "", None),
+        ("list-machines", "list-machines", "", None),
+        ("why a.service", "why a", "", None),
+        ("destroy a.service", "destroy a", "start a", None),
+        ("start of 100 units", &start, &destroy, Some(202)),
+        ("stop of 100 units", &stop, &start, Some(302)),
+        ("destroy of 100 units", &destroy, &start, Some(202)),
     ] {
         let Run { requests, connections, etcd } = least(&road, command, undo);
         let times = |(request, times): (&String, &usize)| match times {
@@ -94,8 +94,12 @@ fn commands_cost_what_the_page_says() {
             _ => format!("{times} {request}"),
         };
         let requests: Vec<String> = requests.iter().map(times).collect();
-        let [connections, reads, writes] =
-            [connections, etcd.reads, etcd.writes].map(|count| count.to_string());
+        let [connections, writes] = [connections, etcd.writes].map(|count| count.to_string());
+        let reads = match most {
+            // Those that come at the same time are one.
+            Some(most) if etcd.reads <= most => format!("at most {most}"),
+            _ => etcd.reads.to_string(),
+        };
         table.row([shown.to_owned(), requests.join(", "), connections, reads, writes]);
     }
     page::compare(&table);
