@@ -44,10 +44,21 @@ fn main() {
         one_start(LOOKS[2].0, &mut group, &mut stored, &mut planner, units);
         one_loss(&mut group, &mut stored, &mut planner);
         stored.add_homeless(1_000);
-        planner.plan(&stored.cluster, &moment());
+        settle(&mut stored, &mut planner);
         one_start(LOOKS[4].0, &mut group, &mut stored, &mut planner, units);
     }
     tell();
+}
+
+/// Decides until there is nothing left to decide.
+fn settle(stored: &mut Stored, planner: &mut Planner) {
+    loop {
+        let plan = planner.plan(&stored.cluster, &moment());
+        if plan.decisions.is_empty() {
+            return;
+        }
+        stored.carry_out(&plan);
+    }
 }
 
 /// What is looked at, as benchmarks are named, and in words.
