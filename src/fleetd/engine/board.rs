@@ -172,6 +172,16 @@ impl<'a> Board<'a> {
         self.replacements.replacers()
     }
 
+    /// Those of them that may take what they did not take in the last pass: what they have changed, or
+    /// time alone can change their mind.
+    pub fn changed_by_load(&self) -> impl Iterator<Item = Spot<'_, 'a>> {
+        let troubled = self.cluster.machine_troubles.keys();
+        let machines: BTreeSet<_> = self.changed().chain(troubled).collect();
+        let mut spots: Vec<_> = machines.into_iter().filter_map(|id| self.spot(id)).collect();
+        spots.sort_by_key(|spot| (spot.load(), spot.id));
+        spots.into_iter()
+    }
+
     /// The units whose place this unit shall take.
     pub fn replaced_by(&self, name: &UnitName) -> impl Iterator<Item = &'a UnitName> + use<'a> {
         self.replacements.replaced_by(name)
@@ -237,16 +247,6 @@ impl<'b, 'a> Spot<'b, 'a> {
         let scheduled = scheduled.filter_map(|name| cluster.units.get_key_value(name));
         let scheduled = scheduled.map(|(name, unit)| (name, &*unit.requirements));
         pieces.chain(scheduled.filter(|(_, wants)| !wants.conflicts.is_empty()))
-    }
-
-    /// Whether it may have something else than when the last pass was over.
-    pub fn changed(&self) -> bool {
-        self.pieces.is_some()
-    }
-
-    /// Whether time alone can change what it takes.
-    pub fn is_troubled(&self) -> bool {
-        self.cluster.machine_troubles.contains_key(self.id)
     }
 
     /// How long it takes no newcomers.

@@ -221,8 +221,9 @@ impl<'a> Pass<'a> {
             filter::check_newcomer(&self.board, spot, name, &unit.requirements).is_ok()
         };
         let untaken = self.scope.is_untaken(name);
-        let may = |spot: &Spot<'_, 'a>| !untaken || spot.changed() || spot.is_troubled();
-        let mut takers = self.board.by_load().filter(may).filter(takes);
+        let some = untaken.then(|| self.board.changed_by_load()).into_iter().flatten();
+        let all = (!untaken).then(|| self.board.by_load()).into_iter().flatten();
+        let mut takers = some.chain(all).filter(takes);
         let failures = trouble::failures(self.board.cluster, name, self.board.now);
         if failures.is_empty() {
             let spot = takers.next()?;
