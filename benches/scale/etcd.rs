@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use fleet::fleetd::registry::{EtcdSettings, EtcdStore, Store};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+use crate::etcd_counts;
 
 /// How long one request may take, as in a configuration that says nothing of it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -107,13 +107,17 @@ impl Etcd {
 
     /// The size of its database, in bytes.
     pub async fn size(&self) -> f64 {
-        sum(&self.metrics().await, &["etcd_mvcc_db_total_size_in_bytes "])
+        etcd_counts::sum(
+            &etcd_counts::page(self.port).await,
+            &["etcd_mvcc_db_total_size_in_bytes "],
+        )
     }
 
     /// What it has done so far.
     pub async fn load(&self) -> Load {
-        let all = self.metrics().await;
-        let of = |counter, method: &str| sum(&all, &[counter, &format!("\"{method}\"")]);
+        let all = etcd_counts::page(self.port).await;
+        let of =
+            |counter, method: &str| etcd_counts::sum(&all, &[counter, &format!("\"{method}\"")]);
         let started = |method| of("grpc_server_started_total", method);
         let lease = ["LeaseGrant", "LeaseRevoke", "LeaseTimeToLive"];
         Load {
@@ -122,19 +126,10 @@ impl Etcd {
             renewals: of("grpc_server_msg_received_total", "LeaseKeepAlive"),
             watched: of("grpc_server_msg_sent_total", "Watch"),
             others: lease.map(started).iter().sum(),
-            puts: sum(&all, &["etcd_debugging_mvcc_put_total "]),
-            bytes: sum(&all, &["etcd_network_client_grpc_"]),
-            cpu: sum(&all, &["process_cpu_seconds_total "]),
+            puts: etcd_counts::sum(&all, &["etcd_debugging_mvcc_put_total "]),
+            bytes: etcd_counts::sum(&all, &["etcd_network_client_grpc_"]),
+            cpu: etcd_counts::sum(&all, &["process_cpu_seconds_total "]),
         }
-    }
-
-    async fn metrics(&self) -> String {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await.expect("etcd");
-        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
-        connection.write_all(request).await.expect("to ask for metrics");
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.expect("metrics");
-        answer
     }
 }
 
@@ -153,13 +148,6 @@ impl Sub for Load {
             cpu: self.cpu - before.cpu,
         }
     }
-}
-
-/// The sum over all lines that contain all of `words`.
-fn sum(metrics: &str, words: &[&str]) -> f64 {
-    let lines = metrics.lines().filter(|line| !line.starts_with('#'));
-    let lines = lines.filter(|line| words.iter().all(|word| line.contains(word)));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 /// A port of loopback that nobody listens on, at this moment.

@@ -8,6 +8,8 @@
 
 mod cluster;
 mod etcd;
+#[path = "../../tests/support/etcd_counts.rs"]
+mod etcd_counts;
 #[allow(dead_code, reason = "tests have more uses for a fleetd")]
 #[path = "../../tests/support/fleetd.rs"]
 mod fleetd;

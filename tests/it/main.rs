@@ -51,6 +51,8 @@ mod support {
     pub mod tally;
     pub mod wait;
 
+    #[path = "../../support/etcd_counts.rs"]
+    pub mod etcd_counts;
     #[path = "../../support/fleetd.rs"]
     pub mod fleetd;
     #[path = "../../support/inputs/mod.rs"]

@@ -3,39 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::fleetd::metrics::{Metered, Metrics, Now};
 use fleet::fleetd::registry::{EmbeddedStore, Put, Registry};
 use fleet::unitfile::UnitFile;
 use futures_util::future::join_all;
 
 use crate::support::cut::Cut;
 use crate::support::machines::unit;
+use crate::support::tally::Tally;
 
 const DISTANCE: Duration = Duration::from_millis(10);
 
 /// A registry far from its store, and what that is asked.
-fn registry() -> (Registry, Arc<Cut>, Metrics) {
-    let asked = Metrics::default();
-    let metered = Metered::new(Arc::new(EmbeddedStore::in_memory()), asked.clone());
-    let store = Arc::new(Cut::far(Arc::new(metered), DISTANCE));
+fn registry() -> (Registry, Arc<Cut>, Tally) {
+    let asked = Tally::default();
+    let counted = asked.store("API", Arc::new(EmbeddedStore::in_memory()));
+    let store = Arc::new(Cut::far(counted, DISTANCE));
     (Registry::over(store.clone(), Duration::from_secs(1)), store, asked)
-}
-
-fn asked(metrics: &Metrics) -> usize {
-    let now = Now { version: "", member: true, leading: false, cluster: None };
-    let page = metrics.text(&now).unwrap();
-    let count = "fleet_registry_operation_seconds_count{operation=\"revision\"} ";
-    let count = page.lines().find_map(|line| line.strip_prefix(count));
-    count.map_or(0, |count| count.parse().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_at_once_are_two_requests() {
-    let (registry, _, metrics) = registry();
+    let (registry, _, tally) = registry();
     let answers = join_all((0..100).map(|_| registry.revision())).await;
     assert!(answers.iter().all(Result::is_ok));
     // Those who came while the first was under way waited for the second.
-    assert!(asked(&metrics) <= 2, "{} requests", asked(&metrics));
+    let asked = tally.take();
+    assert!(asked[&("API", "read")] <= 2, "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,7 +80,7 @@ impl<'a> Scope<'a> {
 
     /// Whether a unit is looked at.
     pub fn has(&self, name: &UnitName) -> bool {
-        self.is_among(name) || self.is_untaken(name)
+        self.is_among(name) || self.untaken.is_some_and(|untaken| untaken.contains(name))
     }
 
     /// One more unit; returns where it is scheduled, if it is new here.

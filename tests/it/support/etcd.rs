@@ -14,10 +14,9 @@ use etcd_client::{Client, Permission, PermissionType};
 use fleet::fleetd::registry::{EtcdSettings, EtcdStore, TlsFiles};
 use fleet::fleetd::registry::{Store, StoreError};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::certificates::Certificates;
+use super::etcd_counts;
 use super::wait::wait_for;
 
 /// How long etcd may take to come up on a busy machine; it takes 50 ms on an idle one.
@@ -114,16 +113,7 @@ impl Etcd {
 
     /// The sum of one of etcd's own counters over all lines that contain all of `words`.
     pub async fn metric(&self, words: &[&str]) -> f64 {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await.expect("etcd");
-        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
-        connection.write_all(request).await.expect("to ask for metrics");
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.expect("metrics");
-        answer
-            .lines()
-            .filter(|line| words.iter().all(|word| line.contains(word)))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+        etcd_counts::sum(&etcd_counts::page(self.port).await, words)
     }
 
     /// Whether it came up; false when it ended at once, as it does when its port is taken.
